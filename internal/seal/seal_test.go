@@ -1,0 +1,81 @@
+package seal
+
+import (
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+func TestSealedTextOpensForItsPurposeOnly(t *testing.T) {
+	r, err := Load(filepath.Join(t.TempDir(), "secret.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := r.Seal("pepper", []byte("hello"))
+	if got, err := r.Open("pepper", s); err != nil || string(got) != "hello" {
+		t.Fatalf("Open: %q, %v", got, err)
+	}
+	if _, err := r.Open("id-number", s); err == nil {
+		t.Fatal("opened for another purpose")
+	}
+	for i := range s {
+		b := []byte(s)
+		b[i] ^= 1
+		if got, err := r.Open("pepper", string(b)); err == nil && string(got) != "hello" {
+			t.Fatalf("a changed text opened as %q", got)
+		}
+	}
+}
+
+func TestRotationKeepsOldTextsReadable(t *testing.T) {
+	old := "k1 " + strings.Repeat("A", 43) + "="
+	r1, err := Parse(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := r1.Seal("p", []byte("x"))
+	r2, err := Parse("k2 " + strings.Repeat("B", 42) + "A=\n" + old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := r2.Open("p", s); err != nil || string(got) != "x" {
+		t.Fatalf("after rotation: %q, %v", got, err)
+	}
+	if !strings.HasPrefix(r2.Seal("p", nil), "k2.") {
+		t.Fatal("the new key does not seal")
+	}
+	if string(r1.DeriveLast("i")) != string(r2.DeriveLast("i")) {
+		t.Fatal("a blind index changed with the rotation")
+	}
+}
+
+func TestTwoServersMakingTheFileAgree(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "secret.key")
+	var wg sync.WaitGroup
+	keys := make([]string, 20)
+	for i := range keys {
+		wg.Go(func() {
+			r, err := Load(path)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			keys[i] = string(r.Derive("x"))
+		})
+	}
+	wg.Wait()
+	for _, k := range keys {
+		if k != keys[0] {
+			t.Fatal("two servers hold different keys")
+		}
+	}
+}
+
+func TestABrokenFileIsNamed(t *testing.T) {
+	for _, text := range []string{"", "# nothing\n", "k1", "k1 AAAA", "k1 " + strings.Repeat("!", 44)} {
+		if _, err := Parse(text); err == nil {
+			t.Errorf("accepted %q", text)
+		}
+	}
+}

@@ -1,0 +1,131 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// Record is a typed view on one collection: the stored form of a T. Domain
+// packages use it instead of handling bodies by hand.
+type Record[T any] struct {
+	Store      Store
+	Collection string
+	// ID and Index derive the document's id and index values from the value,
+	// so that the two can never disagree.
+	ID    func(*T) string
+	Index func(*T) map[string]string
+}
+
+// Get reads one value and the revision it was read at.
+func (r Record[T]) Get(ctx context.Context, id string) (*T, int64, error) {
+	d, err := r.Store.Get(ctx, r.Collection, id)
+	if err != nil {
+		return nil, 0, err
+	}
+	v, err := r.decode(d)
+	return v, d.Rev, err
+}
+
+// Create writes a new value.
+func (r Record[T]) Create(ctx context.Context, v *T) error {
+	d, err := r.encode(v, 0)
+	if err != nil {
+		return err
+	}
+	return r.Store.Create(ctx, r.Collection, d)
+}
+
+// Replace writes v over the revision it was read at.
+func (r Record[T]) Replace(ctx context.Context, v *T, rev int64) error {
+	d, err := r.encode(v, rev)
+	if err != nil {
+		return err
+	}
+	return r.Store.Replace(ctx, r.Collection, d)
+}
+
+// ErrUnchanged, returned by the function given to Update, ends it without a
+// write and without an error.
+var ErrUnchanged = errors.New("store: nothing to change")
+
+// Update reads, lets change decide on the value, and writes by
+// compare-and-swap, again from the read when another writer was faster. The
+// error of change ends it and is returned as it is. change may be called
+// several times and must have no effect besides the value.
+func (r Record[T]) Update(ctx context.Context, id string, change func(*T) error) (*T, error) {
+	for {
+		v, rev, err := r.Get(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if err := change(v); err != nil {
+			if errors.Is(err, ErrUnchanged) {
+				return v, nil
+			}
+			return v, err
+		}
+		err = r.Replace(ctx, v, rev)
+		if !errors.Is(err, ErrConflict) {
+			return v, err
+		}
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
+		}
+	}
+}
+
+// Query reads one page.
+func (r Record[T]) Query(ctx context.Context, q Query) ([]*T, Cursor, error) {
+	docs, next, err := r.Store.Query(ctx, r.Collection, q)
+	if err != nil {
+		return nil, "", err
+	}
+	out := make([]*T, len(docs))
+	for i, d := range docs {
+		if out[i], err = r.decode(d); err != nil {
+			return nil, "", err
+		}
+	}
+	return out, next, nil
+}
+
+// First reads the first value that q finds, or ErrNotFound.
+func (r Record[T]) First(ctx context.Context, q Query) (*T, int64, error) {
+	q.Limit = 1
+	docs, _, err := r.Store.Query(ctx, r.Collection, q)
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(docs) == 0 {
+		return nil, 0, ErrNotFound
+	}
+	v, err := r.decode(docs[0])
+	return v, docs[0].Rev, err
+}
+
+// Equal is the Query for one exact value of an index.
+func Equal(index, value string) Query {
+	return Query{Index: index, From: value, Below: value + "\x00"}
+}
+
+func (r Record[T]) encode(v *T, rev int64) (Doc, error) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return Doc{}, fmt.Errorf("store: %s: %w", r.Collection, err)
+	}
+	d := Doc{ID: r.ID(v), Rev: rev, Body: body}
+	if r.Index != nil {
+		d.Index = r.Index(v)
+	}
+	return d, nil
+}
+
+func (r Record[T]) decode(d Doc) (*T, error) {
+	v := new(T)
+	if err := json.Unmarshal(d.Body, v); err != nil {
+		return nil, fmt.Errorf("store: %s/%s cannot be read: %w", r.Collection, d.ID, err)
+	}
+	return v, nil
+}
