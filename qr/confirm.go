@@ -1,0 +1,189 @@
+package qr
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"time"
+
+	"certlink/confirm"
+	"certlink/internal/effect"
+	"certlink/store"
+)
+
+func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+
+// Confirm takes the signed statement. The answer comes after the act; if the
+// act cannot be done just now, the session stays accepted and the sweeper does
+// it. Confirming again, with the same key, gives the same answer.
+func (v *Service) Confirm(ctx context.Context, sessionID, device, claim, jws string) (*Session, error) {
+	s, err := v.Claimed(ctx, sessionID, device, claim)
+	if err != nil {
+		return nil, err
+	}
+	var verified *confirm.Verified
+	switch s.State {
+	case Scanned:
+		if s.Match.Required && !s.Match.Done {
+			return nil, ErrMatchPending
+		}
+		if verified, err = v.Engine.Verify(ctx, &s.Confirmation, device, jws); err != nil {
+			return nil, err
+		}
+		s, err = v.change(ctx, sessionID, func(s *Session, now time.Time) error {
+			switch {
+			case s.State == Accepted || s.State == Confirmed:
+				verified = nil // another request of this phone was faster
+				return store.ErrUnchanged
+			case s.State != Scanned:
+				return open(s)
+			}
+			s.Confirmation.Accept(verified, now)
+			return s.move(Accepted, now, v.Times)
+		})
+		if err != nil {
+			return nil, err
+		}
+	case Accepted, Confirmed:
+	case Failed:
+		if s.Confirmation.JWS == "" {
+			return nil, open(s)
+		}
+	default:
+		return nil, open(s)
+	}
+	if verified == nil {
+		if err := v.Engine.SameSignature(&s.Confirmation, device, jws); err != nil {
+			return nil, err
+		}
+	}
+	if s.State == Accepted {
+		return v.act(ctx, s, verified)
+	}
+	return s, nil
+}
+
+// act does what the session owes. Calls at once share one act within this
+// server; between servers, the act's own idempotence does.
+func (v *Service) act(ctx context.Context, s *Session, verified *confirm.Verified) (*Session, error) {
+	done, err, _ := v.acts.Do(s.ID, func() (any, error) {
+		// The first caller may go away; the act and its other waiters must not.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		result, err := v.Engine.Act(ctx, &s.Confirmation, s.Device, verified)
+		refused := final(err)
+		return v.change(ctx, s.ID, func(s *Session, now time.Time) error {
+			switch {
+			case s.State != Accepted:
+				return store.ErrUnchanged
+			case err == nil:
+				s.Result = result
+				return s.move(Confirmed, now, v.Times)
+			case refused != nil:
+				s.Failure = &Failure{Code: refused.Code, Extra: refused.Extra}
+				e := s.audit(now, "session.failed")
+				e.Data["code"] = refused.Code
+				s.Owe(e)
+				return s.move(Failed, now, v.Times)
+			}
+			s.Tries++
+			retry := now.Add(min(v.Times.Retry<<min(s.Tries, 10), 5*time.Minute))
+			s.RetryAt = &retry
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return done.(*Session), nil
+}
+
+// Reasons that a holder may give.
+var reasons = map[string]bool{"not_now": true, "wrong_account": true, "wrong_provider": true, "other": true}
+
+// Reject ends a session because its holder said no.
+func (v *Service) Reject(ctx context.Context, sessionID, device, claim string, r Reason) (*Session, error) {
+	if !reasons[r.Code] || len([]rune(r.Text)) > 200 {
+		return nil, ErrReason
+	}
+	return v.refuse(ctx, sessionID, device, claim, r, false)
+}
+
+// NotMe ends a session because its holder did not begin it. It is logged, told
+// by webhook, and counted against the account and browser that began it.
+func (v *Service) NotMe(ctx context.Context, sessionID, device, claim string) (*Session, error) {
+	s, err := v.refuse(ctx, sessionID, device, claim, Reason{Code: ErrNotMe.Code}, true)
+	if err != nil {
+		return nil, err
+	}
+	return s, v.countNotMe(ctx, s)
+}
+
+func (v *Service) refuse(ctx context.Context, sessionID, device, claim string, r Reason, notMe bool) (*Session, error) {
+	return v.change(ctx, sessionID, func(s *Session, now time.Time) error {
+		if err := s.claimed(device, claim); err != nil {
+			return err
+		}
+		if s.State == Rejected {
+			return store.ErrUnchanged // the reply was lost
+		}
+		if s.State == Accepted {
+			return ErrOver.With("state", string(s.State))
+		}
+		if err := open(s); err != nil {
+			return err
+		}
+		s.Reason = &r
+		if notMe {
+			told := s.audit(now, "session.not_me")
+			s.Owe(told, effect.New(effect.Webhook, now, told.Data))
+		} else {
+			s.Owe(s.audit(now, "session.rejected"))
+		}
+		return s.move(Rejected, now, v.Times)
+	})
+}
+
+// Sweep ends sessions whose time is over, finishes acts that are owed, and
+// purges what has been kept long enough. Anyone may sweep at any time.
+func (v *Service) Sweep(ctx context.Context) error {
+	for {
+		now := v.Clock()
+		due, _, err := v.sessions.Query(ctx, store.Query{Index: "due", Below: store.TimeKey(now), Limit: 200})
+		if err != nil || len(due) == 0 {
+			return err
+		}
+		for _, s := range due {
+			if err := v.sweep(ctx, s, now); err != nil {
+				return err
+			}
+		}
+		if len(due) < 200 {
+			return nil
+		}
+	}
+}
+
+func (v *Service) sweep(ctx context.Context, s *Session, now time.Time) error {
+	switch {
+	case s.State == Accepted:
+		_, err := v.act(ctx, s, nil)
+		return err
+	case s.State.Over():
+		if len(s.Pending) > 0 {
+			return nil // the relay comes first
+		}
+		return ignore(v.Store.Delete(ctx, collection, s.ID, 0), store.ErrNotFound)
+	}
+	_, err := v.change(ctx, s.ID, func(*Session, time.Time) error { return store.ErrUnchanged })
+	return ignore(err, ErrExpired, ErrUnknown)
+}
+
+func ignore(err error, harmless ...error) error {
+	for _, h := range harmless {
+		if errors.Is(err, h) {
+			return nil
+		}
+	}
+	return err
+}
