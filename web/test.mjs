@@ -43,7 +43,7 @@ await build({
   banner: { js: "import { createRequire as __cr } from 'node:module'; const require = __cr(import.meta.url);" },
 })
 const files = found.map((f) => join(to, f.replace(/\.tsx?$/, '.mjs')))
-const run = spawn(process.execPath, ['--enable-source-maps', '--test', ...files.map((f) => relative(root, f))], { cwd: root, stdio: 'inherit' })
+const run = spawn(process.execPath, ['--enable-source-maps', '--test', '--test-reporter=spec', ...files.map((f) => relative(root, f))], { cwd: root, stdio: 'inherit' })
 run.on('exit', async (code) => {
   await rm(to, { recursive: true, force: true })
   process.exit(code ?? 1)
