@@ -1,0 +1,39 @@
+# The two commands: make run, make test. The others are their parts.
+.PHONY: run test web build check bench fuzz clean
+
+# make run LAN=1 serves HTTPS on the local network, for a real phone.
+run: web
+	go run . serve --demo $(if $(LAN),--lan) $(ARGS)
+
+# Everything that is tested. Outside programs that tests need and do not find
+# are named with the way to get them; with CI=true their absence is an error.
+test: web check
+	go test -race -timeout 15m ./...
+
+check:
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt these:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	go vet ./...
+	cd web && npm run --silent check && npm run --silent unit
+	GOOS=windows go build -o /dev/null . && GOOS=darwin go build -o /dev/null .
+
+# web/dist is made anew when a source is newer than it.
+web: web/dist/.built
+web/dist/.built: web/package-lock.json web/package.json web/build.mjs web/tsconfig.json $(shell find web/portal web/phone web/shared web/widget web/docs -type f 2>/dev/null)
+	cd web && npm ci --no-audit --no-fund && npm run --silent build
+	@touch $@
+
+build: web
+	CGO_ENABLED=0 go build -trimpath -o bin/certlink .
+	CGO_ENABLED=0 go build -trimpath -o bin/phone ./cmd/phone
+
+bench: build
+	go run ./cmd/bench $(ARGS)
+
+# Each fuzz target for ten seconds.
+fuzz:
+	@for p in $$(go list ./...); do \
+	  for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+	    echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime 10s $$p || exit 1; done; done
+
+clean:
+	rm -rf bin web/node_modules && find web/dist -mindepth 1 ! -name .gitkeep -delete
