@@ -116,6 +116,8 @@ func (v *Service) NotMe(ctx context.Context, sessionID, device, claim string) (*
 	if err != nil {
 		return nil, err
 	}
+	// Counted here so that the block holds at once, and by the relay in case
+	// this process ends before it; the session's id makes the two one.
 	return s, v.countNotMe(ctx, s)
 }
 
@@ -136,7 +138,8 @@ func (v *Service) refuse(ctx context.Context, sessionID, device, claim string, r
 		s.Reason = &r
 		if notMe {
 			told := s.audit(now, "session.not_me")
-			s.Owe(told, effect.New(effect.Webhook, now, told.Data))
+			s.Owe(told, effect.New(effect.Webhook, now, told.Data),
+				effect.New(EffectNotMe, now, map[string]string{"session": s.ID}))
 		} else {
 			s.Owe(s.audit(now, "session.rejected"))
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"certlink/internal/effect"
 	"certlink/store"
 )
 
@@ -52,6 +53,21 @@ func (v *Service) blocked(ctx context.Context, account, browser string) error {
 	return nil
 }
 
+// EffectNotMe is the kind of the effect that counts a "not me".
+const EffectNotMe = "not_me"
+
+// CarryNotMe is the relay's handler for EffectNotMe.
+func (v *Service) CarryNotMe(ctx context.Context, e effect.Effect) error {
+	s, _, err := v.sessions.Get(ctx, e.Data["session"])
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return v.countNotMe(ctx, s)
+}
+
 // countNotMe counts one, if it came from a device that holds a certificate.
 func (v *Service) countNotMe(ctx context.Context, s *Session) error {
 	holds, err := v.HoldsCertificate(ctx, s.Device)
@@ -75,10 +91,10 @@ func (v *Service) countNotMe(ctx context.Context, s *Session) error {
 		}
 		p.NotMe[s.ID] = notMeAct{At: now}
 		p.LastSeen = now
+		// Those already counted stay, so that each further one blocks anew.
 		if len(p.NotMe) >= notMeLimit {
 			until := now.Add(v.Times.Block)
 			p.Until = &until
-			p.NotMe = map[string]notMeAct{}
 		}
 		return nil
 	})
