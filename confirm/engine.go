@@ -36,8 +36,9 @@ type Directory interface {
 // extended at the moment of asking.
 type Certificates interface {
 	// Standing is nil for a certificate that may sign, or the refusal to show
-	// (superseded by an extension, revoked here).
-	Standing(ctx context.Context, fingerprint string) error
+	// (superseded by an extension, revoked here). Implementations go by the
+	// certificate's ContentID, since fingerprints can be forged to differ.
+	Standing(ctx context.Context, c *trust.Certificate) error
 }
 
 // Config wires an Engine.
@@ -257,7 +258,7 @@ func (e *Engine) now(ctx context.Context, c *Confirmation, s *Statement, v *Veri
 			return err
 		}
 		if e.Certificates != nil {
-			if err := e.Certificates.Standing(ctx, v.SignerID); err != nil {
+			if err := e.Certificates.Standing(ctx, v.signer.Certificate); err != nil {
 				return err
 			}
 		}
