@@ -36,9 +36,9 @@ type Directory interface {
 // extended at the moment of asking.
 type Certificates interface {
 	// Standing is nil for a certificate that may sign, or the refusal to show
-	// (superseded by an extension, revoked here). Implementations go by the
-	// certificate's ContentID, since fingerprints can be forged to differ.
-	Standing(ctx context.Context, c *trust.Certificate) error
+	// (superseded by an extension, revoked here). content is the certificate's
+	// ContentID: anybody can give a certificate a second fingerprint.
+	Standing(ctx context.Context, content string) error
 }
 
 // Config wires an Engine.
@@ -258,7 +258,7 @@ func (e *Engine) now(ctx context.Context, c *Confirmation, s *Statement, v *Veri
 			return err
 		}
 		if e.Certificates != nil {
-			if err := e.Certificates.Standing(ctx, v.signer.Certificate); err != nil {
+			if err := e.Certificates.Standing(ctx, v.signer.Certificate.ContentID()); err != nil {
 				return err
 			}
 		}
