@@ -52,7 +52,10 @@ func (r *canonReader) object(path string, depth int) error {
 		return errors.New("an object is expected")
 	}
 	if r.next('}') {
-		return nil
+		if path == "" {
+			return nil
+		}
+		return r.add(path, "") // nothing in it, and shown as such
 	}
 	for last, first := "", true; ; first = false {
 		name, err := r.text()
@@ -86,10 +89,14 @@ func (r *canonReader) value(path string, depth int) error {
 	if err != nil {
 		return err
 	}
+	return r.add(path, v)
+}
+
+func (r *canonReader) add(path, value string) error {
 	if len(r.fields) == maxFields {
 		return errors.New("too many fields")
 	}
-	r.fields = append(r.fields, Field{path, v})
+	r.fields = append(r.fields, Field{path, value})
 	return nil
 }
 

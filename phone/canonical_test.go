@@ -80,7 +80,7 @@ func FuzzParseCanonical(f *testing.F) {
 
 func leaves(tree map[string]any) (n int) {
 	for _, v := range tree {
-		if sub, ok := v.(map[string]any); ok {
+		if sub, ok := v.(map[string]any); ok && len(sub) > 0 {
 			n += leaves(sub)
 		} else {
 			n++
