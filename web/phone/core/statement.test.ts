@@ -49,11 +49,12 @@ test('the subject is the actor where none is named', () => {
 })
 
 test('unknown fields are there to be shown', () => {
-  const s = readStatement(bytesOf({ ...plain, surprise: 'x', details: { ...plain.details, deep: { er: 'y' }, none: {} }, __proto__x: 'p' }))
+  const s = readStatement(bytesOf({ ...plain, surprise: 'x', details: { ...plain.details, deep: { er: 'y' }, none: {}, 'provider.name': 'z' }, __proto__x: 'p' }))
   const at = Object.fromEntries(s.fields.map((f) => [f.path, f.value]))
   assert.equal(at['surprise'], 'x')
   assert.equal(at['details.deep.er'], 'y')
   assert.equal(at['details.none'], '')
+  assert.equal(at['details.provider\\.name'], 'z')
   assert.equal(at['__proto__x'], 'p')
 })
 

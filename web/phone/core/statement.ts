@@ -140,7 +140,14 @@ function* flatten(tree: Tree, path: string): Generator<Field> {
   }
   const names = Object.keys(tree)
   if (names.length === 0 && path !== '') yield { path, value: '' } // empty, and shown as such
-  for (const name of names) yield* flatten(tree[name]!, path === '' ? name : `${path}.${name}`)
+  for (const name of names) yield* flatten(tree[name]!, join(path, name))
+}
+
+// A dot or backslash inside a name is escaped, so that no field can pass for
+// another by its name.
+function join(path: string, name: string): string {
+  const step = name.replace(/[.\\]/g, '\\$&')
+  return path === '' ? step : `${path}.${step}`
 }
 
 class Members {

@@ -1,0 +1,218 @@
+// The phone: its device key, what it holds, and what the server says about it.
+import { isProblem, Problem } from '../../shared/problem'
+import { serverTime } from '../../shared/servertime'
+import { Api, type Clock, type Send } from './api'
+import { fromBase64 } from './bytes'
+import { Confirming } from './confirming'
+import type { CertificateRecord, Change, Database, DeviceRecord, SessionRecord } from './db'
+import { newDeviceKey } from './dpop'
+import { over, type CertificateView, type DeviceView, type Page, type PhoneSession, type SessionSummary } from './model'
+import { Pin } from './pin'
+import { Watched } from './watched'
+import { fingerprint, keyNameOf, parseCertificate } from './x509'
+
+export type Standing =
+  | 'starting'
+  | 'new' // no device yet
+  | 'ready'
+  | 'unknown' // the server does not know this device (any more)
+  | 'revoked'
+
+// How many ended sessions the phone remembers by itself.
+const remembered = 200
+
+export class Phone extends Watched {
+  standing: Standing = 'starting'
+  device: DeviceRecord | undefined
+  me: DeviceView | undefined
+  open: SessionRecord[] = [] // claimed here, and not over as far as is known
+  readonly api: Api
+  readonly pin: Pin
+  private readonly working = new Map<string, Confirming>()
+
+  constructor(
+    readonly db: Database,
+    readonly origin: string,
+    send?: Send,
+    readonly clock: Clock = serverTime,
+  ) {
+    super()
+    this.api = new Watchful(origin, () => this.device, send, clock, (code) => this.noticed(code))
+    this.pin = new Pin(db, this.api)
+  }
+
+  async start(): Promise<void> {
+    this.device = await this.db.vault('device')
+    this.standing = this.device?.registered ? 'ready' : 'new'
+    await this.recount()
+    this.changed()
+    if (this.standing === 'ready') this.resume()
+  }
+
+  // register makes the device's key, once, and tells the server; repeating it
+  // after a lost reply is the same registration.
+  async register(name: string, platform: string): Promise<void> {
+    let device = this.device
+    if (!device) {
+      device = { ...(await newDeviceKey()), name, registered: false }
+      await this.db.write({ in: 'vault', key: 'device', put: device })
+    }
+    this.device = device
+    this.me = await this.api.call<DeviceView>('POST', '/v1/phone/devices', { body: { name, platform } })
+    if (this.me.id !== device.id) throw Problem.local('unexpected')
+    this.device = { ...device, name: this.me.name || name, registered: true }
+    await this.db.write({ in: 'vault', key: 'device', put: this.device })
+    this.standing = 'ready'
+    this.changed()
+  }
+
+  async refresh(): Promise<DeviceView> {
+    this.me = await this.api.call<DeviceView>('GET', '/v1/phone/device')
+    this.changed()
+    return this.me
+  }
+
+  async rename(name: string): Promise<void> {
+    this.me = await this.api.call<DeviceView>('PATCH', '/v1/phone/device', { body: { name } })
+    this.device = { ...this.device!, name: this.me.name }
+    await this.db.write({ in: 'vault', key: 'device', put: this.device })
+    this.changed()
+  }
+
+  // startOver forgets everything on this phone; the next start is a first one.
+  async startOver(): Promise<void> {
+    for (const c of this.working.values()) c.abandon()
+    this.working.clear()
+    await this.db.clear()
+    this.device = this.me = undefined
+    this.open = []
+    this.standing = 'new'
+    this.changed()
+  }
+
+  // scan claims the session of a link or of a typed code.
+  async scan(what: { code: string } | { typed_code: string }, purpose: string | undefined): Promise<Confirming> {
+    const view = await this.api.call<PhoneSession>('POST', '/v1/phone/scans', { body: what })
+    if (!view.claim) throw Problem.local('unexpected')
+    const now = this.clock.now()
+    const { claim, ...rest } = view
+    // The same code scanned again is the same session: what was signed stays.
+    const before = await this.db.get('sessions', view.session)
+    const record: SessionRecord = { ...before, session: view.session, claim, purpose: purpose ?? view.purpose, view: rest, startedAt: before?.startedAt ?? now, updatedAt: now }
+    await this.db.write({ in: 'sessions', key: view.session, put: record })
+    await this.recount()
+    return this.confirming(record)
+  }
+
+  confirming(record: SessionRecord): Confirming {
+    const at = this.working.get(record.session)
+    if (at) return at
+    const made = new Confirming(this, record)
+    this.working.set(record.session, made)
+    void made.begin()
+    return made
+  }
+
+  // again finds a session that was begun earlier, or undefined if this phone has
+  // no claim to it.
+  async again(session: string): Promise<Confirming | undefined> {
+    const at = this.working.get(session)
+    if (at) return at
+    const record = await this.db.get('sessions', session)
+    return record ? this.confirming(record) : undefined
+  }
+
+  // What was signed and not answered is sent again, whatever page is shown.
+  private resume(): void {
+    for (const record of this.open) if (record.jws) this.confirming(record)
+  }
+
+  async keep(record: SessionRecord, ...changes: Change[]): Promise<void> {
+    await this.db.write({ in: 'sessions', key: record.session, put: record }, ...changes)
+    await this.recount()
+  }
+
+  private async recount(): Promise<void> {
+    const all = await this.db.all('sessions')
+    const now = this.clock.now()
+    // Past its time and not signed, a session is over, whoever says so.
+    this.open = all
+      .filter((s) => !over(s.view.state) && (s.jws !== undefined || Date.parse(s.view.expires_at) > now))
+      .sort((a, b) => b.startedAt - a.startedAt)
+    const old = all.filter((s) => !this.open.includes(s)).sort((a, b) => b.startedAt - a.startedAt).slice(remembered)
+    if (old.length > 0) await this.db.write(...old.map((s): Change => ({ in: 'sessions', key: s.session, put: undefined })))
+    this.changed()
+  }
+
+  // inbox asks the server which sessions of this phone are open; those it has
+  // ended are ended here too.
+  async inbox(): Promise<SessionSummary[]> {
+    const { items } = await this.api.call<Page<SessionSummary>>('GET', '/v1/phone/sessions', { query: { state: 'open' } })
+    await this.recount()
+    return items.filter((s) => !over(s.state))
+  }
+
+  history(cursor?: string): Promise<Page<SessionSummary>> {
+    return this.api.call('GET', '/v1/phone/sessions', { query: { state: 'all', cursor } })
+  }
+
+  certificates(): Promise<CertificateRecord[]> {
+    return this.db.all('certificates').then((all) => all.sort((a, b) => b.addedAt - a.addedAt))
+  }
+
+  // sync brings the server's word on each certificate, and fetches those whose
+  // delivery was lost on the way.
+  async sync(): Promise<CertificateRecord[]> {
+    const { items } = await this.api.call<Page<CertificateView>>('GET', '/v1/phone/certificates')
+    const records = new Map((await this.db.all('certificates')).map((r) => [r.id, r]))
+    const waiting = await this.db.all('waiting')
+    const changes: Change[] = []
+    for (const item of items) {
+      const seen = { state: item.state, ...(item.account ? { account: item.account } : {}), ...(item.binding ? { binding: item.binding } : {}) }
+      const der = fromBase64(item.certificate)
+      const id = await fingerprint(der)
+      const have = records.get(id)
+      if (have) {
+        changes.push({ in: 'certificates', key: id, put: { ...have, seen } })
+        continue
+      }
+      const name = await keyNameOf(parseCertificate(der))
+      const key = waiting.find((w) => w.key.name === name)
+      if (!key) continue // its key is not here (any more): nothing to show for it
+      const put: CertificateRecord = { id, der, chain: (item.chain ?? []).map(fromBase64), provider: item.provider ?? key.provider, keys: [key.key], addedAt: this.clock.now(), seen }
+      changes.push({ in: 'certificates', key: id, put }, { in: 'waiting', key: key.session, put: undefined })
+    }
+    if (changes.length > 0) await this.db.write(...changes)
+    this.changed()
+    return this.certificates()
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.db.write({ in: 'certificates', key: id, put: undefined })
+    this.changed()
+  }
+
+  private noticed(code: string): void {
+    const standing = code === 'device_revoked' ? 'revoked' : code === 'device_unknown' ? 'unknown' : undefined
+    if (!standing || this.standing === 'new' || this.standing === standing) return
+    this.standing = standing
+    this.changed()
+  }
+}
+
+// Watchful tells of refusals that concern the device as a whole.
+class Watchful extends Api {
+  constructor(origin: string, key: () => DeviceRecord | undefined, send: Send | undefined, clock: Clock, private readonly notice: (code: string) => void) {
+    super(origin, key, send, clock)
+  }
+
+  override async call<T>(...args: Parameters<Api['call']>): Promise<T> {
+    try {
+      return await super.call<T>(...args)
+    } catch (e) {
+      if (isProblem(e)) this.notice(e.code)
+      throw e
+    }
+  }
+}
+
