@@ -1,0 +1,122 @@
+package mobilecert
+
+import (
+	"context"
+	"encoding/json"
+
+	"certlink/confirm"
+	"certlink/trust"
+)
+
+// Bind is the purpose "bind": the certificate that signs shall act for an account.
+type Bind struct {
+	cfg      Config
+	bindings *Bindings
+}
+
+var _ confirm.Purpose = (*Bind)(nil)
+
+// NewBind makes the purpose.
+func NewBind(c Config, b *Bindings) *Bind { return &Bind{cfg: c, bindings: b} }
+
+// Name is how requests and statements call it.
+func (*Bind) Name() string { return "bind" }
+
+// Letter stands for it in the code.
+func (*Bind) Letter() byte { return 'b' }
+
+// Begin decides whether somebody may ask for a binding: for itself, or as an
+// admin for an account of its organisation; with a provider whose mobile
+// certificates can be checked; for an account with room for one more.
+func (p *Bind) Begin(ctx context.Context, r confirm.Request) (confirm.Terms, error) {
+	if err := whoAsks(r).may(r.Subject.ID, r.Subject.OrganisationID); err != nil {
+		return confirm.Terms{}, err
+	}
+	provider, err := p.cfg.Catalogue.Provider(r.Params["provider"])
+	if err != nil {
+		return confirm.Terms{}, err
+	}
+	if !provider.Offers(Mobile) {
+		return confirm.Terms{}, ErrMedium.With("phones", provider.numbers())
+	}
+	if !provider.Available(Mobile) {
+		return confirm.Terms{}, ErrProviderUnavailable.With("phones", provider.numbers())
+	}
+	if _, err := p.bindings.free(ctx, r.Subject.ID); err != nil {
+		return confirm.Terms{}, err
+	}
+	return confirm.Terms{
+		Provider: provider.ID,
+		SignedBy: confirm.ByCertificate,
+		Details:  map[string]string{"provider": provider.ID, "provider_name": provider.NameZH, "medium": string(Mobile)},
+		// Without the identity check any certificate of the provider would do, a
+		// stranger's who photographs the screen among them.
+		MatchCode: !provider.IdentityCheck,
+	}, nil
+}
+
+// CheckKey is never called: a binding needs no new key.
+func (*Bind) CheckKey(context.Context, confirm.Request, *trust.CSR) error {
+	return confirm.ErrKeyNotAsked
+}
+
+// Check decides whether this certificate may act for the account now.
+func (p *Bind) Check(ctx context.Context, s *confirm.Statement, signer confirm.Signer) error {
+	provider, err := p.cfg.Catalogue.Provider(s.Details["provider"])
+	if err != nil {
+		return err
+	}
+	if !provider.Bindable {
+		return ErrProviderUnavailable.With("phones", provider.numbers())
+	}
+	subject, err := p.cfg.People.Person(ctx, s.For().ID)
+	if err != nil {
+		return err
+	}
+	if err := p.mayStill(ctx, s, subject); err != nil {
+		return err
+	}
+	if provider.IdentityCheck {
+		if err := agree(signer.Identity, subject); err != nil {
+			return err
+		}
+	}
+	return p.bindings.available(ctx, signer.Certificate, subject.ID, s.ID)
+}
+
+// mayStill asks again whether the actor may act for the subject: it may have
+// ceased to be an admin since the code was shown.
+func (p *Bind) mayStill(ctx context.Context, s *confirm.Statement, subject *Person) error {
+	if s.Actor.ID == subject.ID {
+		return nil
+	}
+	actor, err := p.cfg.People.Person(ctx, s.Actor.ID)
+	if err != nil {
+		return err
+	}
+	return Who{Account: actor.ID, Organisation: actor.OrganisationID, Admin: actor.Admin}.may(subject.ID, subject.OrganisationID)
+}
+
+// Act writes the binding, or finds it written.
+func (p *Bind) Act(ctx context.Context, a *confirm.Accepted) (*confirm.Result, error) {
+	provider, err := p.cfg.Catalogue.Provider(a.Statement.Details["provider"])
+	if err != nil {
+		return nil, err
+	}
+	subject, err := p.cfg.People.Person(ctx, a.Statement.For().ID)
+	if err != nil {
+		return nil, err
+	}
+	b, err := newBinding(a.Statement, a.Signer, subject, provider, a.At)
+	if err != nil {
+		return nil, err
+	}
+	if b, err = p.bindings.create(ctx, b); err != nil {
+		return nil, err
+	}
+	view, err := json.Marshal(resultOfBinding(b))
+	if err != nil {
+		return nil, err
+	}
+	return &confirm.Result{Kind: "binding", ID: b.ID, View: view}, nil
+}

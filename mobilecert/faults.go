@@ -1,0 +1,66 @@
+package mobilecert
+
+import "certlink/internal/fault"
+
+// Providers.
+var (
+	ErrProviderUnknown = fault.New(fault.Unprocessable, "provider_unknown",
+		"没有这个 CA 服务商。请刷新页面后重新选择。",
+		"There is no such provider here. Reload the page and choose again.")
+	ErrProviderUnavailable = fault.New(fault.Unprocessable, "provider_unavailable",
+		"本平台暂时不能验证该 CA 服务商的证书，未执行任何操作。请拨打该服务商的服务电话咨询，或联系平台运营人员。",
+		"Certificates of this provider cannot be checked here at present, so nothing was done. Call the provider's phone line, or ask the operator of this platform.")
+	ErrMedium = fault.New(fault.Unprocessable, "medium_not_offered",
+		"该 CA 服务商没有移动证书，不能扫码绑定。请选择其他服务商，或使用 U-Key。",
+		"This provider has no mobile certificates, so none can be bound by scanning. Choose another provider, or use its U-Key.")
+)
+
+// Bindings.
+var (
+	ErrNotYourAccount = fault.New(fault.Forbidden, "not_your_account",
+		"您只能为自己的账号办理。如需为其他员工办理，请联系机构管理员。",
+		"You may do this for your own account only. Ask your organisation's admin to do it for somebody else.")
+	ErrNotYourOrganisation = fault.New(fault.Forbidden, "not_your_organisation",
+		"该账号不属于您的机构，不能办理。请核对后重试。",
+		"That account belongs to another organisation, so you may not do this. Check whom you chose.")
+	ErrBoundElsewhere = fault.New(fault.Conflict, "certificate_bound_elsewhere",
+		"该证书已绑定其他账号，未重复绑定。请先解除原绑定，或换一张证书。",
+		"This certificate is bound to another account, so nothing was bound. Have that binding removed first, or use another certificate.")
+	ErrBoundAlready = fault.New(fault.Conflict, "certificate_bound_already",
+		"该证书已绑定到此账号，无需再次绑定。",
+		"This certificate is bound to this account already; there is nothing to do.")
+	ErrSlotTaken = fault.New(fault.Conflict, "account_slot_taken",
+		"该账号已绑定证书，未再绑定。请先解除原绑定。",
+		"This account has a certificate bound already, so nothing was bound. Remove that binding first.")
+	ErrBindingUnknown = fault.New(fault.NotFound, "binding_unknown",
+		"找不到这条绑定记录。请刷新列表。",
+		"There is no such binding. Reload the list.")
+	ErrBindingNotActive = fault.New(fault.Conflict, "binding_not_active",
+		"该绑定已经解除，无需再操作。请刷新列表查看当前状态。",
+		"This binding has been removed already; there is nothing to do. Reload the list to see how it stands.")
+	ErrIdentityMismatch = fault.New(fault.Unprocessable, "identity_mismatch",
+		"证书的身份信息与账号不一致，未绑定。请使用本人、本机构的证书，或联系机构管理员核对账号资料。",
+		"The identity in the certificate is not that of the account, so nothing was bound. Use the certificate of this person and organisation, or have the admin check the account's details.")
+)
+
+// Certificates that certlink issues.
+var (
+	ErrProductUnknown = fault.New(fault.Unprocessable, "product_unknown",
+		"没有这个证书产品，或当前不能领取。请刷新页面后重新选择。",
+		"There is no such certificate to collect here. Reload the page and choose again.")
+	ErrKeyReused = fault.New(fault.Conflict, "key_reused",
+		"该密钥已经用于另一张证书，不能重复使用。请更新应用，重新生成密钥后再试。",
+		"This key is in another certificate already and cannot be certified again. Update the app, make a new key and try again.")
+	ErrCertificateUnknown = fault.New(fault.NotFound, "certificate_unknown",
+		"找不到这张证书。请刷新列表。",
+		"There is no such certificate. Reload the list.")
+	ErrCertificateState = fault.New(fault.Conflict, "certificate_state_wrong",
+		"证书当前状态不允许此操作。请刷新后查看最新状态。",
+		"The certificate is not in the state this needs. Reload to see how it stands.")
+	ErrSuperseded = fault.New(fault.Unprocessable, "certificate_superseded",
+		"该证书已延期换发，旧证书不能再绑定或签名。请使用手机中的新证书。",
+		"This certificate was extended, and its successor has taken its place; the old one can no longer be bound or sign. Use the new one on the phone.")
+	ErrRevokedHere = fault.New(fault.Unprocessable, "certificate_revoked_here",
+		"该证书已在本平台注销，不能再使用。请重新申领。",
+		"This certificate was revoked on this platform and can no longer be used. Get a new one.")
+)

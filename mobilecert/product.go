@@ -1,0 +1,84 @@
+package mobilecert
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"certlink/confirm"
+	"certlink/trust"
+)
+
+// Order is what an issuer is asked to sign. It is complete: nothing in it is the
+// issuer's to choose, so that a repeat gives the same content.
+type Order struct {
+	CSR                 *trust.CSR // the key; nothing else in it counts
+	Serial              string     // hex
+	NotBefore, NotAfter time.Time  // whole seconds, both inclusive
+	Subject             Subject
+	Person              string // ID number for the identity extension; may be ""
+	CreditCode          string // of the organisation, likewise
+}
+
+// Signed is what an issuer has made.
+type Signed struct {
+	Certificate []byte   // DER
+	Chain       [][]byte // DER, its issuer first; the root may be left out
+}
+
+// Issuer signs certificates. Issue may be called again with the same order after
+// a crash, and for one order by two servers at once; of several answers one is
+// handed out. A refusal of a final kind (confirm.Final) ends the session.
+type Issuer interface {
+	Issue(ctx context.Context, o Order) (*Signed, error)
+}
+
+// Product is a kind of certificate that can be collected by enrolling: who
+// issues it, and what it is like.
+type Product struct {
+	ID        string
+	Name      Name
+	Provider  string
+	Algorithm trust.Algorithm // of the holder's key
+	Term      time.Duration
+	Issuer    Issuer
+	// Demo products exist in demo mode only.
+	Demo bool
+	// Entitled says why this request may not have it; nil lets everybody who is
+	// signed in. It is asked at the beginning and again before the act.
+	Entitled func(ctx context.Context, applicant *Person, params map[string]string) error
+}
+
+// DemoProducts are the two of demo mode, both by the same provider.
+func DemoProducts(provider string, issuer Issuer) []*Product {
+	return []*Product{
+		{ID: "demo-p256", Name: Name{"演示证书（P-256）", "Demo certificate (P-256)"}, Provider: provider,
+			Algorithm: trust.ES256, Term: 365 * 24 * time.Hour, Issuer: issuer, Demo: true},
+		{ID: "demo-sm2", Name: Name{"演示证书（SM2）", "Demo certificate (SM2)"}, Provider: provider,
+			Algorithm: trust.SM2SM3, Term: 365 * 24 * time.Hour, Issuer: issuer, Demo: true},
+	}
+}
+
+// checkProducts finds the mistakes in a table of products at the start.
+func checkProducts(c *Catalogue, products []*Product, demo bool) (map[string]*Product, error) {
+	byID := map[string]*Product{}
+	for _, p := range products {
+		provider, err := c.Provider(p.Provider)
+		switch {
+		case p.Demo && !demo:
+			return nil, fmt.Errorf("mobilecert: product %s is for demo mode only", p.ID)
+		case byID[p.ID] != nil:
+			return nil, fmt.Errorf("mobilecert: product %s stands twice in the table", p.ID)
+		case err != nil:
+			return nil, fmt.Errorf("mobilecert: product %s is of the unknown provider %q", p.ID, p.Provider)
+		case !provider.Offers(Mobile):
+			return nil, fmt.Errorf("mobilecert: product %s is of provider %s, which has no mobile certificates", p.ID, p.Provider)
+		case p.Issuer == nil || p.Term < time.Hour:
+			return nil, fmt.Errorf("mobilecert: product %s needs an issuer and a term", p.ID)
+		}
+		byID[p.ID] = p
+	}
+	return byID, nil
+}
+
+var _ confirm.Purpose = (*Enroll)(nil)

@@ -1,0 +1,54 @@
+package mobilecert
+
+import (
+	"time"
+
+	"certlink/internal/clock"
+	"certlink/internal/effect"
+	"certlink/internal/feed"
+	"certlink/internal/seal"
+	"certlink/store"
+)
+
+// Config is what the package's services are made of.
+type Config struct {
+	Store store.Store
+	Clock clock.Clock
+	// Hub wakes the relay when a document owes effects; may be nil.
+	Hub       *feed.Hub
+	Seal      *seal.Ring
+	Catalogue *Catalogue
+	People    People
+	// BindingsPerAccount is how many active bindings an account may have; 0 means 1.
+	BindingsPerAccount int
+}
+
+// Collections declares what this package keeps.
+func Collections() []store.Collection {
+	return []store.Collection{certificateCollection, bindingCollection}
+}
+
+// Event is one line of a document's history.
+type Event struct {
+	At  time.Time `json:"at"`
+	Act string    `json:"act"`
+	By  Actor     `json:"by"`
+	// Evidence is the id of the signed statement that caused it, "" without one.
+	Evidence string `json:"evidence,omitempty"`
+	Note     string `json:"note,omitempty"`
+}
+
+// wake tells the relay that a document of the collection owes something.
+func (c *Config) wake(collection string, o *effect.Owing) {
+	if c.Hub != nil && len(o.Pending) > 0 {
+		c.Hub.Tell(effect.Index, collection, nil)
+	}
+}
+
+// owing is the value of the index that lists documents with pending effects.
+func owing(o *effect.Owing) string {
+	if len(o.Pending) == 0 {
+		return ""
+	}
+	return store.TimeKey(o.Pending[0].At)
+}
