@@ -28,6 +28,8 @@ var (
 	// deadline passed. The write may or may not have happened: read before
 	// repeating it. It may work later.
 	ErrUnavailable = errors.New("store: not available")
+	// ErrCursor: the cursor was not made by this store; start again from "".
+	ErrCursor = errors.New("store: this is not a cursor")
 )
 
 // DuplicateError tells which unique index refused a Create or Replace.

@@ -1,0 +1,261 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/binary"
+	"strconv"
+	"sync"
+	"time"
+
+	"certlink/store"
+	"certlink/store/internal/engine"
+)
+
+// feed is the log of changes. In the file, each transaction adds one row with
+// all its changes:
+//
+//	certlink_feed(seq INTEGER PRIMARY KEY, at INTEGER, changes BLOB)
+//
+// Changes are numbered from 1 without gaps; seq is the number of the first in the
+// row, at the time in milliseconds. A cursor is the number of the last change read.
+// The newest changes are kept in memory too, where nearly all reads end.
+type feed struct {
+	mu   sync.Mutex
+	ring [8192]store.Change // change number n lies at n modulo its length
+	held uint64             // how many of the newest are in it
+	last uint64             // the number of the newest change
+
+	// The writer's own: the newest row in the file, 0 if there is none, and the
+	// oldest, 0 if it is not known.
+	oldest, newest uint64
+	oldestAt       time.Time
+}
+
+func openFeed(c *conn) (*feed, error) {
+	f := &feed{}
+	s, err := c.prepare("SELECT seq, changes FROM certlink_feed ORDER BY seq DESC LIMIT 1")
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.step()
+	if found {
+		f.newest = uint64(s.int(0))
+		f.last = f.newest + uint64(len(decodeChanges(s.view(1)))) - 1
+	}
+	s.reset()
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *feed) findOldest(c *conn) error {
+	s, err := c.prepare("SELECT seq, at FROM certlink_feed ORDER BY seq LIMIT 1")
+	if err != nil {
+		return err
+	}
+	defer s.reset()
+	found, err := s.step()
+	if found {
+		f.oldest, f.oldestAt = uint64(s.int(0)), time.UnixMilli(s.int(1))
+	}
+	return err
+}
+
+// writeFeed adds the transaction's changes, and removes up to two rows that
+// have had their time: one more than it adds, so that it always keeps up.
+func (w *writer) writeFeed(now time.Time) error {
+	if len(w.changes) == 0 {
+		return nil
+	}
+	f := w.db.feed
+	s, err := w.c.prepare("INSERT INTO certlink_feed(seq, at, changes) VALUES(?, ?, ?)")
+	if err != nil {
+		return err
+	}
+	blob := encodeChanges(w.changes)
+	if err := w.c.room(len(blob)); err != nil {
+		return err
+	}
+	s.bindInt(1, int64(f.last+1))
+	s.bindInt(2, now.UnixMilli())
+	s.bindBlob(3, blob)
+	if _, err := s.run(); err != nil {
+		return err
+	}
+	return w.trim(now, 2)
+}
+
+// trim removes up to n rows from the old end, but never the newest: it holds
+// the place where the numbers go on after a restart.
+func (w *writer) trim(now time.Time, n int) error {
+	f := w.db.feed
+	for range n {
+		if f.oldest == 0 {
+			if err := f.findOldest(w.c); err != nil {
+				return err
+			}
+		}
+		if f.oldest >= f.newest || now.Sub(f.oldestAt) <= store.KeepChanges {
+			return nil
+		}
+		s, err := w.c.prepare("DELETE FROM certlink_feed WHERE seq = ?")
+		if err != nil {
+			return err
+		}
+		s.bindInt(1, int64(f.oldest))
+		f.oldest = 0
+		if _, err := s.run(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// trimIdle trims while there is nothing else to do.
+func (w *writer) trimIdle() {
+	f := w.db.feed
+	for f.oldest < f.newest && w.db.clock().Sub(f.oldestAt) > store.KeepChanges {
+		err := w.c.exec("BEGIN IMMEDIATE")
+		if err == nil {
+			err = w.trim(w.db.clock(), maxBatch)
+		}
+		if err == nil {
+			err = w.c.exec("COMMIT")
+		}
+		w.report(err)
+		if err != nil {
+			w.rollback()
+			return
+		}
+		if len(w.db.queue) > 0 {
+			return // there is something else to do
+		}
+	}
+}
+
+// told takes note of a committed transaction's changes.
+func (f *feed) told(changes []store.Change) {
+	if len(changes) == 0 {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.newest = f.last + 1
+	for _, c := range changes {
+		f.last++
+		f.ring[f.last%uint64(len(f.ring))] = c
+	}
+	f.held = min(f.held+uint64(len(changes)), uint64(len(f.ring)))
+}
+
+// Changes reads the feed.
+func (db *DB) Changes(ctx context.Context, after store.Cursor, limit int) ([]store.Change, store.Cursor, error) {
+	if err := db.usable(ctx); err != nil {
+		return nil, "", err
+	}
+	limit = engine.Limit(limit)
+	changes, at, enough, err := db.feed.recent(after, limit)
+	if err == nil && !enough {
+		err = db.reader(ctx, func(_ context.Context, c *conn) error {
+			changes, at, err = db.feed.read(c, at, limit)
+			return err
+		})
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	return changes, store.Cursor(strconv.FormatUint(at, 10)), nil
+}
+
+// recent answers from memory, where it holds all that follows the cursor. If
+// not, at is the place to read on from.
+func (f *feed) recent(after store.Cursor, limit int) (changes []store.Change, at uint64, enough bool, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if after == "" {
+		return nil, f.last, true, nil
+	}
+	if at, err = strconv.ParseUint(string(after), 10, 63); err != nil {
+		return nil, 0, false, store.ErrCursor
+	}
+	if at >= f.last {
+		// A cursor from the future was made before the file was put back to an
+		// older copy: then "now" is the best place to go on from.
+		return nil, f.last, true, nil
+	}
+	if at < f.last-f.held {
+		return nil, at, false, nil
+	}
+	for at < f.last && len(changes) < limit {
+		at++
+		changes = append(changes, f.ring[at%uint64(len(f.ring))])
+	}
+	return changes, at, true, nil
+}
+
+// read answers from the file: from the row that the place lies in.
+func (f *feed) read(c *conn, at uint64, limit int) ([]store.Change, uint64, error) {
+	s, err := c.prepare(`SELECT seq, changes FROM certlink_feed WHERE seq >=
+		(SELECT coalesce(max(seq), 0) FROM certlink_feed WHERE seq <= ?) ORDER BY seq`)
+	if err != nil {
+		return nil, 0, unavailable(err)
+	}
+	defer s.reset()
+	s.bindInt(1, int64(at+1))
+	var changes []store.Change
+	for len(changes) < limit {
+		more, err := s.step()
+		if err != nil {
+			return nil, 0, unavailable(err)
+		}
+		if !more {
+			break
+		}
+		first := uint64(s.int(0))
+		for i, ch := range decodeChanges(s.view(1)) {
+			if n := first + uint64(i); n > at && len(changes) < limit {
+				changes, at = append(changes, ch), n
+			}
+		}
+	}
+	return changes, at, nil
+}
+
+// encodeChanges writes changes one after the other: collection and id, each
+// with its length before it, and the revision.
+func encodeChanges(changes []store.Change) []byte {
+	b := make([]byte, 0, 48*len(changes))
+	for _, c := range changes {
+		b = binary.AppendUvarint(b, uint64(len(c.Collection)))
+		b = append(b, c.Collection...)
+		b = binary.AppendUvarint(b, uint64(len(c.ID)))
+		b = append(b, c.ID...)
+		b = binary.AppendUvarint(b, uint64(c.Rev))
+	}
+	return b
+}
+
+// decodeChanges is the reverse. What cannot be read ends it: the feed is only a
+// hint, and no reason to stop.
+func decodeChanges(b []byte) (changes []store.Change) {
+	number := func() uint64 {
+		n, used := binary.Uvarint(b)
+		b = b[max(used, 0):]
+		return n
+	}
+	text := func() string {
+		n := min(number(), uint64(len(b)))
+		s := string(b[:n])
+		b = b[n:]
+		return s
+	}
+	for len(b) > 0 {
+		c := store.Change{Collection: text(), ID: text(), Rev: int64(number())}
+		if c.Collection == "" {
+			break
+		}
+		changes = append(changes, c)
+	}
+	return changes
+}

@@ -1,0 +1,33 @@
+package sqlite
+
+import (
+	"testing"
+
+	"certlink/store"
+	"certlink/store/storetest"
+)
+
+func open(t testing.TB, dir string, schema []store.Collection, opts ...Option) *DB {
+	t.Helper()
+	db, err := Open(t.Context(), dir, schema, opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+func TestConformance(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, schema []store.Collection) store.Store { return open(t, t.TempDir(), schema) })
+}
+
+// TestConformanceWithoutCache lets every read go to the file.
+func TestConformanceWithoutCache(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, schema []store.Collection) store.Store {
+		return open(t, t.TempDir(), schema, WithCache(0))
+	})
+}
