@@ -81,6 +81,9 @@ type Match struct {
 	Misses   int    `json:"misses,omitempty"`
 }
 
+// TriesLeft is how often the digits may still be missed.
+func (m *Match) TriesLeft() int { return max(matchMisses-m.Misses, 0) }
+
 // Typed is the code for phones without a camera: five characters that find
 // the session, five that prove it.
 type Typed struct {
