@@ -1,0 +1,165 @@
+package account
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"certlink/internal/effect"
+	"certlink/store"
+)
+
+// Device is a registered phone: a key and what its owner calls it. Whose it is
+// shows in the certificates that it collects, not here.
+type Device struct {
+	ID        string          `json:"id"` // RFC 7638 thumbprint, base64url
+	JWK       json.RawMessage `json:"jwk"`
+	Name      string          `json:"name"`
+	Platform  string          `json:"platform,omitempty"`
+	CreatedAt time.Time       `json:"created_at"`
+	RevokedAt *time.Time      `json:"revoked_at,omitempty"`
+	RevokedBy string          `json:"revoked_by,omitempty"`
+	PIN       PINState        `json:"-"`
+}
+
+// PINState is what the phone shows about its PIN.
+type PINState struct {
+	Set       bool `json:"set"`
+	TriesLeft int  `json:"tries_left"`
+	Locked    bool `json:"locked"`
+}
+
+type storedDevice struct {
+	Device
+	Secret pin `json:"pin,omitzero"`
+	effect.Owing
+}
+
+func deviceRecord(s store.Store) store.Record[storedDevice] {
+	return store.Record[storedDevice]{Store: s, Collection: devices,
+		ID: func(d *storedDevice) string { return d.ID },
+		// The name is not indexed: nobody looks for a stranger's phone by name.
+		Index: func(d *storedDevice) map[string]string { return map[string]string{effect.Index: owing(&d.Owing)} }}
+}
+
+func (s *Service) device(d *storedDevice) *Device {
+	out := d.Device
+	out.PIN = s.pinState(d)
+	return &out
+}
+
+func (d *storedDevice) happened(at time.Time, by, act string) {
+	d.Owe(effect.New(effect.Audit, at, map[string]string{"act": act, "device": d.ID, "by": by}))
+}
+
+// RegisterDevice registers a phone's key. It is anonymous, and the same key
+// again gets the same device, so a lost answer costs nothing; only new keys
+// count against the limits. The caller has checked a proof by this key.
+func (s *Service) RegisterDevice(ctx context.Context, jwk json.RawMessage, name, platform string) (*Device, error) {
+	key, err := parseJWK(jwk)
+	if err != nil {
+		return nil, err
+	}
+	name, err = CleanName(name, maxDeviceName)
+	if err != nil {
+		return nil, ErrName.At("/name", "手机名称为 1 至 40 个字", "the phone's name: 1 to 40 characters")
+	}
+	platform, ok := cleanText(platform, maxDeviceName)
+	if !ok {
+		return nil, ErrName.At("/platform", "平台名称过长或含有特殊字符", "the platform is too long or holds invisible characters")
+	}
+	if d, err := s.Device(ctx, key.id); !errors.Is(err, ErrDeviceUnknown) {
+		return d, err
+	}
+	if err := s.admitDevice(ctx); err != nil {
+		return nil, err
+	}
+	d := &storedDevice{Device: Device{ID: key.id, JWK: key.canonical, Name: name, Platform: platform, CreatedAt: s.now()}}
+	if err := s.devices.Create(ctx, d); errors.Is(err, store.ErrExists) {
+		return s.Device(ctx, key.id)
+	} else if err != nil {
+		return nil, err
+	}
+	return s.device(d), nil
+}
+
+// Device reads a phone that may act.
+func (s *Service) Device(ctx context.Context, deviceID string) (*Device, error) {
+	d, err := s.FindDevice(ctx, deviceID)
+	if err != nil {
+		return nil, err
+	}
+	if d.RevokedAt != nil {
+		return nil, ErrDeviceRevoked
+	}
+	return d, nil
+}
+
+// FindDevice reads a phone, revoked or not, for the operator.
+func (s *Service) FindDevice(ctx context.Context, deviceID string) (*Device, error) {
+	d, _, err := s.devices.Get(ctx, deviceID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, ErrDeviceUnknown
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.device(d), nil
+}
+
+// updateDevice changes a phone that may act.
+func (s *Service) updateDevice(ctx context.Context, deviceID string, change func(*storedDevice) error) (*storedDevice, error) {
+	d, err := s.devices.Update(ctx, deviceID, func(d *storedDevice) error {
+		if d.RevokedAt != nil {
+			return ErrDeviceRevoked
+		}
+		return change(d)
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, ErrDeviceUnknown
+	}
+	return d, err
+}
+
+// RenameDevice changes what the owner calls the phone.
+func (s *Service) RenameDevice(ctx context.Context, deviceID, name string) (*Device, error) {
+	name, err := CleanName(name, maxDeviceName)
+	if err != nil {
+		return nil, ErrName.At("/name", "手机名称为 1 至 40 个字", "the phone's name: 1 to 40 characters")
+	}
+	d, err := s.updateDevice(ctx, deviceID, func(d *storedDevice) error {
+		if d.Name == name {
+			return store.ErrUnchanged
+		}
+		d.Name = name
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.device(d), nil
+}
+
+// RevokeDevice ends a phone for good, with the pepper of its PIN: whoever holds
+// the lost phone can unwrap no key with it. by is who asked: an account, or the
+// phone itself. Repeating it changes nothing.
+func (s *Service) RevokeDevice(ctx context.Context, deviceID, by string) (*Device, error) {
+	d, err := s.devices.Update(ctx, deviceID, func(d *storedDevice) error {
+		if d.RevokedAt != nil {
+			return store.ErrUnchanged
+		}
+		now := s.now()
+		d.RevokedAt, d.RevokedBy, d.Secret = &now, by, pin{}
+		d.happened(now, by, "device.revoked")
+		d.Owe(effect.New(effect.Webhook, now, map[string]string{"act": "device.revoked", "device": d.ID}))
+		return nil
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, ErrDeviceUnknown
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.device(d), nil
+}
