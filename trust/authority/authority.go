@@ -88,7 +88,7 @@ type line struct {
 	key     crypto.Signer
 
 	mu        sync.Mutex // guards responder
-	responder struct{}
+	responder *responder
 }
 
 // Anchors are the certificates a provider record needs to accept what this authority

@@ -40,12 +40,20 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// load opens the one authority that all tests share; its keys take a second to make.
+var now = clock.NewManual(tt.Now)
+
+var shared = sync.OnceValues(func() (*authority.Authority, error) {
+	dir, err := real()
+	if err != nil {
+		return nil, err
+	}
+	return authority.Load(dir, passphrase, authority.Options{BaseURL: base, Clock: now.Now})
+})
+
+// load opens the one authority that all tests share; its keys are slow to open.
 func load(t testing.TB) *authority.Authority {
 	t.Helper()
-	dir, err := real()
-	must(t, err)
-	a, err := authority.Load(dir, passphrase, authority.Options{BaseURL: base, Clock: clock.NewManual(tt.Now).Now})
+	a, err := shared()
 	must(t, err)
 	return a
 }
