@@ -91,19 +91,25 @@ func (s *Service) tryOnce(ctx context.Context, login string) (*try, error) {
 	now := s.now().Truncate(time.Microsecond)
 	t := &try{s: s, id: s.attemptID(login), at: now}
 	var full bool
+	var locked error
 	open := func(a *attempt) error {
-		full = false
+		full, locked = false, nil
 		if !a.Forget.After(now) {
 			a.Wrong, a.LockedUntil = 0, time.Time{}
 		}
 		before := a.Wrong
 		a.settle(now)
-		if a.Wrong > before && a.Wrong >= s.limits.SignInTries {
+		settled := a.Wrong > before
+		if settled && a.Wrong >= s.limits.SignInTries {
 			a.LockedUntil = now.Add(s.limits.delay(a.Wrong))
 		}
 		switch {
 		case now.Before(a.LockedUntil):
-			return ErrSignInLocked.After(a.LockedUntil.Sub(now))
+			locked = ErrSignInLocked.After(a.LockedUntil.Sub(now))
+			if settled {
+				return nil // written down, or the lock would begin anew each time
+			}
+			return store.ErrUnchanged
 		case a.room(s.limits.SignInTries), a.Wrong >= s.limits.SignInTries && len(a.Open) == 0:
 			a.open(now)
 			a.LastAt, a.Forget = now, now.Add(s.limits.SignInForget)
@@ -120,6 +126,9 @@ func (s *Service) tryOnce(ctx context.Context, login string) (*try, error) {
 			if err = s.attempts.Create(ctx, a); errors.Is(err, store.ErrExists) {
 				continue
 			}
+		}
+		if err == nil {
+			err = locked
 		}
 		if err != nil || full {
 			return nil, err

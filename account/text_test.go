@@ -11,16 +11,16 @@ import (
 
 func TestNames(t *testing.T) {
 	for in, out := range map[string]string{
-		"张伟":                     "张伟",
-		"  李娜\t":                 "李娜",
-		"ＡＢＣ公司":                  "ＡＢＣ公司",
-		"买买提·艾力":                 "买买提·艾力",
-		"e\u0301cole":            "\u00e9cole",
-		"张\u3000伟":               "张\u3000伟",
-		"a\u00a0b":               "a b",
-		"𠮷野家":                    "𠮷野家",
-		"\ue000某":                "\ue000某", // private use: rare characters of old registers
-		strings.Repeat("长", 64):  strings.Repeat("长", 64),
+		"张伟":                      "张伟",
+		"  李娜\t":                  "李娜",
+		"ＡＢＣ公司":                   "ＡＢＣ公司",
+		"买买提·艾力":                  "买买提·艾力",
+		"e\u0301cole":             "\u00e9cole",
+		"张\u3000伟":                "张\u3000伟",
+		"a\u00a0b":                "a b",
+		"𠮷野家":                     "𠮷野家",
+		"\ue000某":                 "\ue000某", // private use: rare characters of old registers
+		strings.Repeat("长", 64):   strings.Repeat("长", 64),
 		"O'Neil (华东) 1-2=3 @ a+b": "O'Neil (华东) 1-2=3 @ a+b",
 	} {
 		got, err := CleanName(in, 64)

@@ -157,3 +157,10 @@ func want(t testing.TB, err error, target *fault.Error) {
 		t.Fatalf("got %v, want %s", err, target.Code)
 	}
 }
+
+func faultOf(err error) *fault.Error {
+	if f := fault.Of(err); f != nil {
+		return f
+	}
+	return &fault.Error{}
+}
