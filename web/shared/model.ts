@@ -95,7 +95,7 @@ export interface Binding {
   certificate: CertificateView
   account: { id: string; login: string; name: string }
   organisation: { id: string; name: string }
-  slot: string
+  slot: number
   bound_at: string
   bound_by: { id: string; name: string }
   unbound_at?: string
@@ -126,7 +126,7 @@ export interface QRSession {
   subject?: { id: string; name: string; organisation: string }
   details: Record<string, string>
   result?: { kind: 'binding'; id: string; binding: Binding } | { kind: 'certificate'; id: string; certificate: CertificateView }
-  failure?: { code: string; title_zh: string; title_en: string }
+  failure?: { code: string; title_zh: string; title_en: string; extra?: Record<string, unknown> }
   reason?: { code: string; text?: string }
   // Only for callers with a token: cookie callers get it as a cookie.
   browser_secret?: string
@@ -142,4 +142,13 @@ const final: ReadonlySet<string> = new Set(['confirmed', 'failed', 'rejected', '
 
 export function isOver(state: string): boolean {
   return final.has(state)
+}
+
+export interface AuditEntry {
+  id: string
+  at: string
+  act: string
+  organisation?: string
+  account?: string
+  data: Record<string, string>
 }

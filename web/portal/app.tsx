@@ -1,0 +1,72 @@
+import { useEffect } from 'preact/hooks'
+import { useLang } from '../shared/i18n'
+import { LiveRegion, ProblemNote, Waiting } from '../shared/ui'
+import { Layout } from './layout'
+import { allowed, go, home, usePlace, type Place } from './router'
+import { SignInAgain, SignInPage } from './signin'
+import { begin, useApp } from './state'
+import { usePageTitle } from './title'
+import { w } from './words'
+import { AccountPage } from './pages/account'
+import { ApplyPage } from './pages/apply'
+import { DownloadsPage } from './pages/downloads'
+import { IntegratorPage, NoRight, NotFound, ReviewPage } from './pages/plain'
+import { RenewPage } from './pages/renew'
+import { BindingsPage } from './bindings/page'
+import { AccountsPage } from './operator/accounts'
+import { AuditPage } from './operator/audit'
+
+const pages: Record<Place, () => preact.JSX.Element> = {
+  bindings: BindingsPage,
+  apply: ApplyPage,
+  renew: RenewPage,
+  downloads: DownloadsPage,
+  account: AccountPage,
+  accounts: AccountsPage,
+  audit: AuditPage,
+  review: ReviewPage,
+  integrator: IntegratorPage,
+}
+
+export function App() {
+  useLang()
+  const app = useApp()
+  useEffect(() => void begin(), [])
+  return (
+    <>
+      <LiveRegion />
+      {app.problem ? <Unreachable /> : app.session === undefined || !app.config ? <Waiting /> : app.session === null ? <SignInPage /> : <Inside />}
+      {app.again && <SignInAgain />}
+    </>
+  )
+}
+
+function Unreachable() {
+  const { problem } = useApp()
+  usePageTitle(w('offlineTitle'))
+  return (
+    <main class="alone">
+      <h1 class="visually-hidden">{w('offlineTitle')}</h1>
+      {problem && <ProblemNote problem={problem} meaning={w('loadFailed')} onRetry={() => void begin()} retryText={w('reload')} />}
+    </main>
+  )
+}
+
+function Inside() {
+  const { session } = useApp()
+  const place = usePlace()
+  const roles = session?.account.roles ?? []
+  useEffect(() => {
+    if (place === '') history.replaceState(null, '', '#/')
+  }, [place])
+  const at: Place | 'unknown' = place === '' ? home(roles) : place
+  if (at === 'unknown') {
+    return (
+      <Layout place="unknown">
+        <NotFound onHome={() => go(home(roles))} />
+      </Layout>
+    )
+  }
+  const Page = pages[at]
+  return <Layout place={at}>{allowed(at, roles) ? <Page key={at} /> : <NoRight place={at} onHome={() => go(home(roles))} />}</Layout>
+}

@@ -1,0 +1,363 @@
+// The bind dialog: whom (for another account), which medium and provider, then
+// the code. Each step keeps what was chosen, also over a reload.
+import { useEffect, useMemo, useState } from 'preact/hooks'
+import { dictionary } from '../../shared/i18n'
+import type { Candidate, Medium, Page, Provider } from '../../shared/model'
+import { type Problem, asProblem } from '../../shared/problem'
+import { isAbort, query } from '../../shared/api'
+import { visible } from '../../shared/format'
+import { Button, Choices, Dialog, ErrorSummary, Field, type Mistake, Note, ProblemNote, Spinner, Waiting, announce } from '../../shared/ui'
+import { SessionPanel } from '../flow/panel'
+import { useSession } from '../flow/session'
+import { useDraft } from '../draft'
+import { useLoad } from '../load'
+import { go } from '../router'
+import { call, useApp } from '../state'
+import { productName, providerName, roleName, w } from '../words'
+import { b } from './words'
+
+const say = dictionary(
+  {
+    name: '员工姓名',
+    nameHint: '输入姓名后，从列表中选择要绑定的账号。',
+    candidates: '选择账号',
+    candidatesHint: '同名员工请用登录名和手机号区分。',
+    searching: '正在查找…',
+    found: '找到 {n} 个账号',
+    foundNone: '本机构没有叫“{name}”的账号。请核对姓名，或先为该员工开通账号。',
+    more: '同名账号较多，仅显示前 {n} 个。请输入完整姓名。',
+    searchFailed: '没有查到账号，已输入的姓名还在。',
+    bound: '已绑定 {n} 张证书',
+    self: '当前账号',
+    medium: '证书类型',
+    mobile: '移动版证书',
+    mobileNote: '证书在手机应用里，扫码绑定',
+    ukey: '介质版（U-Key）证书',
+    ukeyNote: '证书在 USB 钥匙里',
+    provider: 'CA服务商',
+    providerHint: '选择签发证书的机构。',
+    notYet: '尚未接入移动版',
+    noMobile: '没有移动版',
+    ukeyTitle: 'U-Key 证书暂时不能在这里绑定',
+    ukeyText: '绑定 U-Key 需要在这台电脑上运行“桌面连接程序”，由它读取 U-Key。本版本还不包含这个程序。现在可以先下载并安装驱动，或改用移动版证书。',
+    drivers: '去下载中心',
+    useMobile: '改用移动版证书',
+    needName: '请输入员工姓名',
+    needAccount: '请选择要绑定的账号',
+    needMedium: '请选择证书类型',
+    needProvider: '请选择 CA 服务商',
+    forAccount: '绑定到',
+    loading: '正在加载服务商…',
+    failed: '服务商列表没有加载出来，还没有执行任何操作。',
+  },
+  {
+    name: 'Employee’s name',
+    nameHint: 'Type the name, then choose the account from the list.',
+    candidates: 'Choose the account',
+    candidatesHint: 'Tell people of the same name apart by login and mobile number.',
+    searching: 'Searching…',
+    found: '{n} {n:account|accounts} found',
+    foundNone: 'Your organisation has no account named “{name}”. Check the name, or have an account opened first.',
+    more: 'There are many of this name; only the first {n} are shown. Type the full name.',
+    searchFailed: 'The accounts could not be searched; the name you typed is still here.',
+    bound: '{n} {n:certificate|certificates} bound',
+    self: 'your account',
+    medium: 'Kind of certificate',
+    mobile: 'Mobile certificate',
+    mobileNote: 'In the phone app, bound by scanning',
+    ukey: 'U-Key',
+    ukeyNote: 'On a USB token',
+    provider: 'CA provider',
+    providerHint: 'The authority that issued the certificate.',
+    notYet: 'Mobile not connected yet',
+    noMobile: 'No mobile certificates',
+    ukeyTitle: 'U-Keys cannot be bound here yet',
+    ukeyText: 'Binding a U-Key needs a program on this computer, the desktop bridge, that reads it. This release does not include it. You can download and install the driver now, or use a mobile certificate.',
+    drivers: 'Go to Downloads',
+    useMobile: 'Use a mobile certificate',
+    needName: 'Enter the employee’s name',
+    needAccount: 'Choose the account',
+    needMedium: 'Choose the kind of certificate',
+    needProvider: 'Choose the CA provider',
+    forAccount: 'For',
+    loading: 'Loading the providers…',
+    failed: 'The providers could not be loaded; nothing has been done yet.',
+  },
+)
+
+export interface BindForm {
+  name: string
+  account: string
+  accountName: string
+  accountLogin: string
+  medium: Medium | ''
+  provider: string
+  // The code is shown; the session to take up again after a reload.
+  step: 'form' | 'code'
+  session: string
+}
+
+const empty: BindForm = { name: '', account: '', accountName: '', accountLogin: '', medium: 'mobile', provider: '', step: 'form', session: '' }
+
+interface Props {
+  kind: 'self' | 'other'
+  onClose: () => void
+  onBound: (id: string | undefined) => void
+}
+
+export function BindDialog({ kind, onClose, onBound }: Props) {
+  const [form, change, clear] = useDraft<BindForm>(`bind-${kind}`, empty)
+  const providers = useLoad((signal) => call<Page<Provider>>('GET', '/v1/providers', { signal }), [])
+  const list = providers.data?.items
+  const provider = list?.find((p) => p.id === form.provider)
+  const title = b(kind === 'self' ? 'bindSelf' : 'bindOther')
+  const shut = () => {
+    clear()
+    onClose()
+  }
+
+  if (form.step === 'code') return <CodeDialog kind={kind} title={title} form={form} change={change} provider={provider} onClose={shut} onBound={(id) => (clear(), onBound(id))} />
+  return (
+    <Dialog title={title} onClose={shut} testid="bind-dialog" fallback={`[data-testid="bind-${kind}"]`}>
+      {list ? (
+        <BindFormView kind={kind} form={form} change={change} providers={list} onClose={shut} />
+      ) : providers.problem ? (
+        <ProblemNote problem={providers.problem} meaning={say('failed')} onRetry={providers.reload} />
+      ) : (
+        <Waiting text={say('loading')} />
+      )}
+    </Dialog>
+  )
+}
+
+interface FormProps {
+  kind: 'self' | 'other'
+  form: BindForm
+  change: (part: Partial<BindForm>) => void
+  providers: Provider[]
+  onClose: () => void
+}
+
+function BindFormView({ kind, form, change, providers, onClose }: FormProps) {
+  const [mistakes, setMistakes] = useState<Mistake[]>([])
+  const wrong = (field: string) => mistakes.find((m) => m.field === field)?.text
+
+  // Those that can be used come first, in the order of the catalogue.
+  const sorted = useMemo(() => [...providers].filter((p) => p.bindable).sort((x, y) => Number(y.available.mobile) - Number(x.available.mobile)), [providers])
+
+  const submit = (e: Event) => {
+    e.preventDefault()
+    const found: Mistake[] = []
+    if (kind === 'other' && !form.account) {
+      if (!form.name.trim()) found.push({ field: 'employee-name', text: say('needName') })
+      else found.push({ field: document.getElementById('candidate') ? 'candidate' : 'employee-name', text: say('needAccount') })
+    }
+    if (!form.medium) found.push({ field: 'medium', text: say('needMedium') })
+    const chosen = sorted.find((p) => p.id === form.provider && p.available.mobile)
+    if (!chosen) found.push({ field: 'provider', text: say('needProvider') })
+    setMistakes(found)
+    if (found.length === 0) change({ step: 'code', session: '' })
+  }
+
+  return (
+    <form class="stack form-wide" onSubmit={submit} noValidate>
+      <ErrorSummary mistakes={mistakes} />
+      {kind === 'other' && <Who form={form} change={change} errorName={wrong('employee-name')} errorAccount={wrong('candidate')} />}
+      <Choices
+        name="medium"
+        legend={say('medium')}
+        value={form.medium}
+        error={wrong('medium')}
+        columns="two"
+        onChange={(medium) => change({ medium: medium as Medium })}
+        options={[
+          { value: 'mobile', title: say('mobile'), note: say('mobileNote'), testid: 'medium-mobile' },
+          { value: 'ukey', title: say('ukey'), note: say('ukeyNote'), testid: 'medium-ukey' },
+        ]}
+      />
+      {form.medium === 'ukey' ? (
+        <Note tone="warn" title={say('ukeyTitle')} live testid="ukey-note">
+          <p>{say('ukeyText')}</p>
+          <div class="row">
+            <Button size="small" onClick={() => (onClose(), go('downloads'))}>
+              {say('drivers')}
+            </Button>
+            <Button size="small" onClick={() => change({ medium: 'mobile' })}>
+              {say('useMobile')}
+            </Button>
+          </div>
+        </Note>
+      ) : (
+        <Choices
+          name="provider"
+          legend={say('provider')}
+          hint={say('providerHint')}
+          value={form.provider}
+          error={wrong('provider')}
+          onChange={(provider) => change({ provider })}
+          options={sorted.map((p) => {
+            const mobile = p.media.includes('mobile')
+            return {
+              value: p.id,
+              title: mobile ? productName(p, 'mobile') : providerName(p),
+              note: p.available.mobile ? undefined : mobile ? say('notYet') : say('noMobile'),
+              off: !p.available.mobile,
+              testid: `provider-${p.id}`,
+            }
+          })}
+        />
+      )}
+      <div class="dialog-foot">
+        <Button onClick={onClose} testid="cancel">
+          {w('cancel')}
+        </Button>
+        {form.medium !== 'ukey' && (
+          <Button submit kind="primary" testid="next">
+            {w('next')}
+          </Button>
+        )}
+      </div>
+    </form>
+  )
+}
+
+const most = 20
+
+function Who({ form, change, errorName, errorAccount }: { form: BindForm; change: FormProps['change']; errorName?: string; errorAccount?: string }) {
+  const { session } = useApp()
+  const [found, setFound] = useState<{ name: string; page: Page<Candidate> } | undefined>(undefined)
+  const [problem, setProblem] = useState<Problem | undefined>(undefined)
+  const [searching, setSearching] = useState(false)
+  const [attempt, setAttempt] = useState(0)
+  const name = form.name.trim()
+
+  // Asked once the person pauses; the answer to an older name is dropped.
+  useEffect(() => {
+    setProblem(undefined)
+    if (name === '') {
+      setFound(undefined)
+      setSearching(false)
+      return
+    }
+    const leaving = new AbortController()
+    setSearching(true)
+    const timer = setTimeout(() => {
+      call<Page<Candidate>>('GET', `/v1/accounts${query({ name, limit: most })}`, { signal: leaving.signal }).then(
+        (page) => {
+          if (leaving.signal.aborted) return
+          setFound({ name, page })
+          setSearching(false)
+          announce(page.items.length === 0 ? say('foundNone', { name }) : say('found', { n: page.items.length }))
+          // The only one of that name need not be picked from a list of one.
+          const only = page.items.length === 1 && !page.next ? page.items[0] : undefined
+          if (only && only.name === name) change({ account: only.id, accountName: only.name, accountLogin: only.login })
+        },
+        (e: unknown) => {
+          if (leaving.signal.aborted || isAbort(e)) return
+          setProblem(asProblem(e))
+          setSearching(false)
+        },
+      )
+    }, 300)
+    return () => {
+      clearTimeout(timer)
+      leaving.abort()
+    }
+  }, [name, attempt])
+
+  const items = found && name !== '' ? found.page.items : []
+  return (
+    <div class="stack-s who-box">
+      <Field
+        id="employee-name"
+        label={say('name')}
+        hint={say('nameHint')}
+        value={form.name}
+        error={errorName}
+        autofocus
+        testid="employee-name"
+        maxLength={64}
+        onInput={(value) => change({ name: value, account: '', accountName: '', accountLogin: '' })}
+      />
+      <div class="who-found">
+        {searching && (
+          <p class="row muted small">
+            <Spinner />
+            {say('searching')}
+          </p>
+        )}
+        {problem && <ProblemNote problem={problem} meaning={say('searchFailed')} onRetry={() => setAttempt((n) => n + 1)} />}
+        {!searching && !problem && found && items.length === 0 && <Note>{say('foundNone', { name: visible(found.name) })}</Note>}
+        {items.length > 0 && (
+          <Choices
+            name="candidate"
+            legend={say('candidates')}
+            hint={items.length > 1 ? say('candidatesHint') : undefined}
+            error={errorAccount}
+            columns="one"
+            value={form.account}
+            onChange={(id) => {
+              const c = items.find((x) => x.id === id)
+              if (c) change({ account: c.id, accountName: c.name, accountLogin: c.login })
+            }}
+            options={items.map((c) => ({
+              value: c.id,
+              title: `${visible(c.name)}（${c.login}）`,
+              testid: `candidate-${c.id}`,
+              note: [c.mobile_masked, ...c.roles.map(roleName), c.bindings ? say('bound', { n: c.bindings }) : '', c.id === session?.account.id ? say('self') : '']
+                .filter(Boolean)
+                .join(' · '),
+            }))}
+          />
+        )}
+        {found?.page.next && !searching && <p class="hint">{say('more', { n: items.length })}</p>}
+      </div>
+    </div>
+  )
+}
+
+interface CodeProps {
+  kind: 'self' | 'other'
+  title: string
+  form: BindForm
+  change: (part: Partial<BindForm>) => void
+  provider: Provider | undefined
+  onClose: () => void
+  onBound: (id: string | undefined) => void
+}
+
+function CodeDialog({ kind, title, form, change, provider, onClose, onBound }: CodeProps) {
+  const { session } = useApp()
+  const self = session?.account
+  const account = kind === 'other' ? form.account : (self?.id ?? '')
+  const running = useSession({ purpose: 'bind', provider: form.provider, account }, form.session || undefined, (id) => change({ session: id ?? '' }))
+  const state = running.session?.state
+  const result = running.session?.result
+
+  const leave = () => {
+    // The page is left at once; an unanswered cancel ends by the code's own time.
+    void running.cancel().catch(() => undefined)
+    onClose()
+  }
+  const back = () => {
+    void running.cancel().catch(() => undefined)
+    change({ step: 'form', session: '' })
+  }
+  const done = () => {
+    if (state === 'confirmed') onBound(result?.kind === 'binding' ? result.binding.id : undefined)
+    else leave()
+  }
+
+  return (
+    <Dialog title={title} onClose={state === 'accepted' ? undefined : done} testid="bind-dialog" fallback={`[data-testid="bind-${kind}"]`}>
+      <p class="session-for">
+        <span class="muted">{say('forAccount')}</span>{' '}
+        <strong>
+          {kind === 'other' ? `${visible(form.accountName)}（${form.accountLogin}）` : `${visible(self?.name ?? '')}（${self?.login ?? ''}）`}
+        </strong>
+        {provider && <span class="badge">{productName(provider, 'mobile')}</span>}
+      </p>
+      <SessionPanel running={running} purpose="bind" provider={provider} onBack={back} onDone={done} onCancel={leave} />
+    </Dialog>
+  )
+}

@@ -1,0 +1,50 @@
+import { dateTime, groups, visible } from '../../shared/format'
+import type { Binding } from '../../shared/model'
+import { Dialog, Icon } from '../../shared/ui'
+import { mediumName, providerName } from '../words'
+import { algorithmName, b } from './words'
+
+export function DetailsDialog({ binding: x, onClose }: { binding: Binding; onClose: () => void }) {
+  const c = x.certificate
+  const rows: [string, string, boolean?][] = [
+    [b('holder'), visible(c.holder_name)],
+    [b('organisation'), visible(c.organisation_name)],
+    [b('kind'), mediumName(x.medium)],
+    [b('provider'), providerName(x.provider)],
+    [b('account'), `${visible(x.account.name)} · ${x.account.login}`],
+    [b('state'), x.state === 'active' ? b('active') : b('unbound')],
+    [b('boundAt'), dateTime(x.bound_at)],
+    [b('boundBy'), visible(x.bound_by.name)],
+    [b('unboundAt'), x.unbound_at ? dateTime(x.unbound_at) : ''],
+    [b('unboundBy'), x.unbound_by ? visible(x.unbound_by.name) : ''],
+    [b('validFrom'), dateTime(c.not_before)],
+    [b('validUntil'), dateTime(c.not_after)],
+    [b('algorithm'), algorithmName(c.algorithm)],
+    [b('subject'), visible(c.subject)],
+    [b('serialWhole'), c.serial, true],
+    [b('fingerprint'), groups(c.fingerprint), true],
+  ]
+  return (
+    <Dialog title={b('detailsTitle')} onClose={onClose} testid="details-dialog">
+      <dl class="facts">
+        {rows
+          .filter(([, value]) => value !== '')
+          .map(([name, value, mono]) => (
+            <>
+              <dt>{name}</dt>
+              <dd class={mono ? 'mono small' : 'nums'}>{value}</dd>
+            </>
+          ))}
+      </dl>
+      {x.evidence_id && (
+        <p class="evidence">
+          <a class="button" href={`/v1/bindings/${encodeURIComponent(x.id)}/evidence`} download={`certlink-evidence-${x.id}.zip`} data-testid="evidence">
+            <Icon name="download" />
+            {b('evidence')}
+          </a>
+          <span class="hint">{b('evidenceText')}</span>
+        </p>
+      )}
+    </Dialog>
+  )
+}

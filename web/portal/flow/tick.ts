@@ -1,0 +1,26 @@
+import { useEffect, useState } from 'preact/hooks'
+import { serverTime } from '../../shared/servertime'
+
+// Seconds until then by the server's clock; drawn anew as each second turns.
+export function useSecondsUntil(at: string | undefined): number {
+  const [, redraw] = useState(0)
+  const left = at ? (Date.parse(at) - serverTime.now()) / 1000 : 0
+  useEffect(() => {
+    if (!at) return
+    const timer = setInterval(() => redraw((n) => n + 1), 250)
+    return () => clearInterval(timer)
+  }, [at])
+  return Math.max(0, Math.ceil(left))
+}
+
+export function useNarrow(): boolean {
+  const query = '(max-width: 42rem)'
+  const [narrow, setNarrow] = useState(() => matchMedia(query).matches)
+  useEffect(() => {
+    const media = matchMedia(query)
+    const changed = () => setNarrow(media.matches)
+    media.addEventListener('change', changed)
+    return () => media.removeEventListener('change', changed)
+  }, [])
+  return narrow
+}
