@@ -202,3 +202,15 @@ func (s *Service) SearchAccounts(ctx context.Context, orgID, prefix string, afte
 	out, err := s.openedAll(found)
 	return out, next, err
 }
+
+// ByLogin finds the account that signs in with this name, for the command line.
+func (s *Service) ByLogin(ctx context.Context, login string) (*Account, error) {
+	a, err := s.byLogin(ctx, login)
+	if err != nil {
+		return nil, err
+	}
+	if a.ID == "" {
+		return nil, ErrUnknown
+	}
+	return s.opened(a)
+}
