@@ -242,3 +242,14 @@ func (v *Certificates) change(ctx context.Context, id string, decide func(*Certi
 	}
 	return c, err
 }
+
+// HoldsCertificate says whether the phone holds a certificate, issued here or
+// shown here by a binding; what qr.Config asks for.
+func HoldsCertificate(c *Certificates, b *Bindings) func(ctx context.Context, device string) (bool, error) {
+	return func(ctx context.Context, device string) (bool, error) {
+		if holds, err := b.HoldsCertificate(ctx, device); holds || err != nil {
+			return holds, err
+		}
+		return c.HoldsCertificate(ctx, device)
+	}
+}

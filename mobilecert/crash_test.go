@@ -1,0 +1,201 @@
+package mobilecert
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"certlink/confirm"
+	"certlink/store"
+	"certlink/trust"
+	"certlink/trust/trusttest"
+)
+
+var errKilled = fmt.Errorf("%w: killed", store.ErrUnavailable)
+
+// mortal is a store whose process dies at its nth write: just before it, or just
+// after it, when the write is there and its answer is lost. From then on nothing
+// works until a new process is started on the same data.
+type mortal struct {
+	store.Store
+	mu    sync.Mutex
+	left  int
+	after bool
+	dead  bool
+}
+
+func (m *mortal) write(do func() error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.dead {
+		return errKilled
+	}
+	m.left--
+	if m.left > 0 {
+		return do()
+	}
+	m.dead = true
+	if m.after {
+		if err := do(); err != nil {
+			return err
+		}
+	}
+	return errKilled
+}
+
+func (m *mortal) alive() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.dead {
+		return errKilled
+	}
+	return nil
+}
+
+func (m *mortal) Create(ctx context.Context, c string, d store.Doc) error {
+	return m.write(func() error { return m.Store.Create(ctx, c, d) })
+}
+
+func (m *mortal) Replace(ctx context.Context, c string, d store.Doc) error {
+	return m.write(func() error { return m.Store.Replace(ctx, c, d) })
+}
+
+func (m *mortal) Get(ctx context.Context, c, id string) (store.Doc, error) {
+	if err := m.alive(); err != nil {
+		return store.Doc{}, err
+	}
+	return m.Store.Get(ctx, c, id)
+}
+
+func (m *mortal) Query(ctx context.Context, c string, q store.Query) ([]store.Doc, store.Cursor, error) {
+	if err := m.alive(); err != nil {
+		return nil, "", err
+	}
+	return m.Store.Query(ctx, c, q)
+}
+
+// killed runs an act again and again, each time dying one write later, before
+// and after that write, and each time finished by a new process. It reports how
+// many points there were to die at.
+func killed(t *testing.T, prepare func(w *world) (*confirm.Confirmation, string), look func(t *testing.T, w *world, r *confirm.Result)) {
+	points := 0
+	for n := 1; ; n++ {
+		lived := false
+		for _, after := range []bool{false, true} {
+			w := newWorld(t)
+			c, device := prepare(w)
+			m := &mortal{Store: w.store, left: n, after: after}
+			r, err := repeat(w.start(m), c, device)
+			if !m.dead {
+				lived = true
+				check(t, err)
+				look(t, w, r)
+				continue
+			}
+			points++
+			if err == nil {
+				t.Logf("write %d (after: %v): the act did not need its answer", n, after)
+			} else if confirm.Final(err) {
+				t.Fatalf("write %d (after: %v): a crash ended the session: %v", n, after, err)
+			}
+			w.clock.Advance(20 * time.Second) // the sweeper comes by
+			r, err = repeat(w.start(w.store), c, device)
+			if err != nil {
+				t.Fatalf("write %d (after: %v): not finished by the next process: %v", n, after, err)
+			}
+			look(t, w, r)
+			again, err := repeat(w.start(w.store), c, device)
+			check(t, err)
+			if again.ID != r.ID || string(again.View) != string(r.View) {
+				t.Fatalf("write %d (after: %v): %s, then %s", n, after, r.View, again.View)
+			}
+		}
+		if lived {
+			break
+		}
+	}
+	t.Logf("killed at %d points", points)
+	if points < 4 {
+		t.Fatalf("only %d points were reached", points)
+	}
+}
+
+func TestKilledWhileBinding(t *testing.T) {
+	killed(t, func(w *world) (*confirm.Confirmation, string) {
+		c := w.asked("li", "li", "ca2")
+		w.accepted(c, "phone", w.leaf(idLi, code1).JWS(t, string(c.Statement)))
+		return c, "phone"
+	}, func(t *testing.T, w *world, r *confirm.Result) {
+		docs := w.docs("bindings")
+		if len(docs) != 1 || len(w.docs("evidence")) != 1 {
+			t.Fatalf("%d bindings, %d evidence", len(docs), len(w.docs("evidence")))
+		}
+		b, err := w.bindings.Get(ctx, r.ID)
+		check(t, err)
+		// Bound when it was accepted, not when it was finished; told once.
+		if !b.BoundAt.Equal(trusttest.Now) || len(b.Pending) != 2 || docs[0].Index["owing"] == "" {
+			t.Fatalf("binding %+v", b)
+		}
+	})
+}
+
+func TestKilledWhileEnrolling(t *testing.T) {
+	var serials sync.Map // by world
+	killed(t, func(w *world) (*confirm.Confirmation, string) {
+		issuer := newCaprice(t)
+		issuer.before = func(o Order) {
+			if first, _ := serials.LoadOrStore(w, o.Serial); first != o.Serial {
+				t.Errorf("a second serial number for one intent: %s, %s", first, o.Serial)
+			}
+		}
+		w.issuer = issuer
+		phone := newHandset(t)
+		w.server = w.start(w.store)
+		c := w.collecting("li", "demo-p256", trusttest.Key(t, trust.ES256))
+		w.accepted(c, phone.id, phone.sign(t, c))
+		return c, phone.id
+	}, func(t *testing.T, w *world, r *confirm.Result) {
+		if n := len(w.docs("certificates")); n != 1 || len(w.docs("evidence")) != 1 {
+			t.Fatalf("%d certificates", n)
+		}
+		c, err := w.certs.Get(ctx, r.ID)
+		check(t, err)
+		var view CertificateResult
+		check(t, json.Unmarshal(r.View, &view))
+		if c.State != Issued || string(view.Certificate) != string(c.DER) || len(c.Pending) != 1 {
+			t.Fatalf("handed out another certificate than is stored: %+v", c)
+		}
+	})
+}
+
+// The answer of the issuer may be lost too: whatever it signed and was not
+// stored is never handed out, and the next try signs under the same number.
+func TestIssuerAway(t *testing.T) {
+	w := newWorld(t)
+	issuer := newCaprice(t)
+	issuer.fail = errors.New("the line is down")
+	w.issuer = issuer
+	w.server = w.start(w.store)
+	phone := newHandset(t)
+	c := w.collecting("li", "demo-p256", trusttest.Key(t, trust.ES256))
+	_, err := w.confirms(c, phone.id, phone.sign(t, c), w.clock.Now())
+	if err == nil || confirm.Final(err) {
+		t.Fatalf("got %v", err)
+	}
+	if list, _, err := w.certs.ListByDevice(ctx, phone.id, "", 0); err != nil || len(list) != 0 {
+		t.Fatalf("the phone may collect %v, %v", list, err)
+	}
+	if holds, err := w.certs.HoldsCertificate(ctx, phone.id); holds || err != nil {
+		t.Fatalf("an intent counts as a certificate: %v", err)
+	}
+	issuer.fail = nil
+	r, err := repeat(w.server, c, phone.id)
+	check(t, err)
+	if list, _, err := w.certs.ListByAccount(ctx, "li", "", 0); err != nil || len(list) != 1 || list[0].ID != r.ID {
+		t.Fatalf("list %v, %v", list, err)
+	}
+}
