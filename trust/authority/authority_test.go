@@ -33,6 +33,7 @@ var real = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	authority.FewRounds()
 	code := m.Run()
 	if dir, err := real(); err == nil {
 		os.RemoveAll(filepath.Dir(dir))
@@ -310,6 +311,23 @@ func TestCreateRefuses(t *testing.T) {
 	}
 	if _, err := os.Stat(fresh); err == nil {
 		t.Error("something was left behind")
+	}
+}
+
+// Guessing the passphrase of a stolen key file must cost something.
+func TestKeysAreSlowToGuess(t *testing.T) {
+	authority.FewRounds()() // as it is outside tests
+	defer authority.FewRounds()
+	dir := filepath.Join(t.TempDir(), "ca")
+	must(t, authority.Create(dir, passphrase, authority.Naming{Organisation: "X"}, tt.Start))
+	data, err := os.ReadFile(filepath.Join(dir, "issuing.key"))
+	must(t, err)
+	block, _ := pem.Decode(data)
+	text := tt.OpenSSL(t, "asn1parse", "-inform", "DER", "-in", tt.File(t, "key", block.Bytes))
+	for _, want := range []string{"PBES2", "PBKDF2", ":0927C0", "hmacWithSHA256", "aes-256-cbc"} { // 0x0927C0 is 600,000
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s in\n%s", want, text)
+		}
 	}
 }
 

@@ -35,8 +35,11 @@ const (
 	// minPassphrase keeps the worst passphrases away; the 600,000 rounds slow down the
 	// guessing of the others (OWASP 2023 for PBKDF2-HMAC-SHA256).
 	minPassphrase = 12
-	rounds        = 600_000
+	usualRounds   = 600_000
 )
+
+// rounds is lowered by tests, which make many authorities.
+var rounds = usualRounds
 
 // demoPassphrase is no secret: a demonstration authority proves nothing to anybody.
 const demoPassphrase = "demonstration, no secret"
