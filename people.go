@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"certlink/account"
+	"certlink/mobilecert"
+)
+
+// people shows accounts to mobilecert as far as it needs them.
+type people struct{ accounts *account.Service }
+
+func (p people) Person(ctx context.Context, id string) (*mobilecert.Person, error) {
+	a, err := p.accounts.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	o, err := p.accounts.GetOrganisation(ctx, a.OrganisationID)
+	if err != nil {
+		return nil, err
+	}
+	return &mobilecert.Person{ID: a.ID, Login: a.Login, Name: a.Name, IDNumber: a.IDNumber, OrganisationID: o.ID,
+		Organisation: o.Name, CreditCode: o.CreditCode, Admin: a.Has(account.Admin)}, nil
+}
+
+// loadIssuers reads the external issuers from a JSON file, none for "".
+func loadIssuers(path string) ([]account.IssuerConfig, error) {
+	if path == "" {
+		return nil, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("CERTLINK_ISSUERS: %w", err)
+	}
+	defer f.Close()
+	var list []account.IssuerConfig
+	d := json.NewDecoder(f)
+	d.DisallowUnknownFields()
+	if err := d.Decode(&list); err != nil {
+		return nil, fmt.Errorf("CERTLINK_ISSUERS: %s is not a JSON list of issuers: %w", path, err)
+	}
+	return list, nil
+}

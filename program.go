@@ -1,0 +1,290 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"certlink/account"
+	"certlink/api"
+	"certlink/confirm"
+	"certlink/internal/audit"
+	"certlink/internal/clock"
+	"certlink/internal/effect"
+	"certlink/internal/feed"
+	"certlink/internal/lease"
+	"certlink/internal/seal"
+	"certlink/mobilecert"
+	"certlink/push"
+	"certlink/qr"
+	"certlink/store"
+	// "certlink/store/mongo"
+	"certlink/store/sqlite"
+	"certlink/trust"
+	"certlink/trust/authority"
+	"certlink/web"
+)
+
+// program is the whole server. Tests start the same struct as main does.
+type program struct {
+	settings settings
+	clock    clock.Clock
+	log      *slog.Logger
+
+	store     store.Store
+	ring      *seal.Ring
+	accounts  *account.Service
+	catalogue *mobilecert.Catalogue
+	engine    *confirm.Engine
+	qr        *qr.Service
+	hub       *feed.Hub
+	relay     *push.Relay
+	outbox    *push.Outbox
+	audit     *audit.Log
+	authority *authority.Authority
+	server    *api.Server
+}
+
+// schema is every collection of every room.
+func schema() []store.Collection {
+	return slices.Concat(account.Collections(), mobilecert.Collections(), confirm.Collections(), qr.Collections(),
+		push.Collections(), audit.Collections(), lease.Collections())
+}
+
+// openStore opens the engine that the settings name.
+func (s *settings) openStore(ctx context.Context) (store.Store, error) {
+	if s.Store == "embedded" {
+		return sqlite.Open(ctx, filepath.Join(s.Data, "store"), schema())
+	}
+	return nil, errors.New("mongo is being wired")
+}
+
+// open wires the rooms; nothing runs yet. origin is known only after listening
+// where the port is chosen by the system.
+func (p *program) open(ctx context.Context, origin string) (err error) {
+	s := &p.settings
+	if p.clock == nil {
+		p.clock = clock.System
+	}
+	if p.log == nil {
+		p.log = slog.Default()
+	}
+	if p.ring, err = seal.Load(s.KeyFile); err != nil {
+		return err
+	}
+	if p.store == nil {
+		if p.store, err = s.openStore(ctx); err != nil {
+			return err
+		}
+	}
+	defer func() {
+		if err != nil {
+			p.close()
+		}
+	}()
+
+	issuers, err := loadIssuers(s.Issuers)
+	if err != nil {
+		return err
+	}
+	p.accounts, err = account.New(account.Config{Store: p.store, Clock: p.clock, Seal: p.ring, Demo: s.Demo, Issuers: issuers, Log: p.log})
+	if err != nil {
+		return err
+	}
+	var builtin []mobilecert.Builtin
+	if err := p.openAuthority(origin); err != nil {
+		return err
+	}
+	if p.authority != nil {
+		builtin = append(builtin, mobilecert.Builtin{Provider: builtinProvider, Anchors: p.authority.Anchors(), Revocation: trust.RevocationNone})
+	}
+	if p.catalogue, err = mobilecert.LoadCatalogue(s.Catalogue, builtin...); err != nil {
+		return err
+	}
+
+	p.hub = feed.NewHub(p.store)
+	config := mobilecert.Config{Store: p.store, Clock: p.clock, Hub: p.hub, Seal: p.ring, Catalogue: p.catalogue,
+		People: people{p.accounts}, BindingsPerAccount: s.BindingsEach}
+	certificates, bindings := mobilecert.NewCertificates(config), mobilecert.NewBindings(config)
+	var products []*mobilecert.Product
+	if s.Demo && p.authority != nil {
+		products = mobilecert.DemoProducts(builtinProvider, mobilecert.BuiltinIssuer{Authority: p.authority})
+	}
+	enroll, err := mobilecert.NewEnroll(config, certificates, s.Demo, products...)
+	if err != nil {
+		return err
+	}
+	// The table of purposes: adding one is a line here.
+	purposes := []confirm.Purpose{mobilecert.NewBind(config, bindings), enroll}
+	p.engine, err = confirm.New(confirm.Config{
+		Store: p.store, Clock: p.clock, Audience: origin, Directory: p.accounts, Certificates: certificates,
+		Policy: p.catalogue.Policy, Purposes: purposes,
+	})
+	if err != nil {
+		return err
+	}
+	p.qr = qr.New(qr.Config{
+		Store: p.store, Clock: p.clock, Hub: p.hub, Engine: p.engine, Origin: origin, Times: qr.DefaultTimes(), MaxOpen: 20,
+		HoldsCertificate: certificates.HoldsCertificate,
+		DeviceName: func(ctx context.Context, device string) (string, error) {
+			d, err := p.accounts.Device(ctx, device)
+			if err != nil {
+				return "", err
+			}
+			return d.Name, nil
+		},
+	})
+	if err := p.openPush(); err != nil {
+		return err
+	}
+	assets, built := web.Assets()
+	if !built {
+		p.log.Warn("the pages are not built into this binary; run make web and build again")
+		assets = nil
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	p.server, err = api.New(api.Config{
+		Origin: origin, TrustedProxies: prefixes(s.TrustedProxies), Demo: s.Demo, Version: version,
+		Accounts: p.accounts, QR: p.qr, Engine: p.engine, Store: p.store,
+		Catalogue: p.catalogue, Certificates: certificates, Bindings: bindings, Products: products, Audit: p.audit, Authority: publications(p.authority),
+		Assets: assets, Lasting: web.Lasting, Clock: p.clock, Log: p.log,
+		Registry: registry, MetricsToken: s.MetricsToken, Limits: s.limits(),
+	})
+	return err
+}
+
+// limits are the API's limits as the settings change them.
+func (s *settings) limits() api.Limits {
+	var l api.Limits
+	l.Starts = api.Rate{PerSecond: float64(s.StartsPerMin) / 60, Burst: max(s.StartsPerMin/2, 5)}
+	l.Global = api.Rate{PerSecond: float64(s.RequestsPerSec), Burst: s.RequestsPerSec}
+	return l
+}
+
+// builtinProvider is whose certificates the built-in authority issues.
+const builtinProvider = "huixin"
+
+// openAuthority opens the demo authority in demo mode, else the private one if
+// it has been made.
+func (p *program) openAuthority(origin string) (err error) {
+	s := &p.settings
+	options := authority.Options{BaseURL: origin + "/ca", Demo: s.Demo, Clock: p.clock}
+	if s.Demo {
+		p.authority, err = authority.OpenDemo(filepath.Join(s.Data, "demo-authority"), options)
+		return err
+	}
+	dir := filepath.Join(s.Data, "authority")
+	if _, statErr := os.Stat(dir); errors.Is(statErr, os.ErrNotExist) {
+		return nil
+	}
+	passphrase, err := readSecretFile(s.AuthorityPassphrase)
+	if err != nil {
+		return fmt.Errorf("CERTLINK_AUTHORITY_PASSPHRASE_FILE: %w", err)
+	}
+	p.authority, err = authority.Load(dir, passphrase, options)
+	return err
+}
+
+// openPush wires what follows from changes.
+func (p *program) openPush() error {
+	channels := map[string]push.Channel{}
+	if p.settings.WebhookURL != "" {
+		hook, err := push.NewWebhook(p.settings.WebhookURL, []byte(p.settings.WebhookSecret), p.clock)
+		if err != nil {
+			return err
+		}
+		channels[effect.Webhook] = hook
+	}
+	p.audit = audit.New(p.store)
+	p.outbox = push.NewOutbox(p.store, p.clock, channels)
+	p.relay = push.NewRelay(p.store, schema(), map[string]push.Handler{
+		effect.Audit:   p.audit.Carry,
+		effect.Webhook: p.outbox.Carry(effect.Webhook),
+		effect.Push:    p.outbox.Carry(effect.Push),
+		qr.EffectNotMe: p.qr.CarryNotMe,
+	})
+	return nil
+}
+
+// leaseTerm is how long a killed server's background work waits for another.
+const leaseTerm = 10 * time.Second
+
+// run serves on ln until ctx ends, then ends streams and requests, gives up the
+// leases and closes the store, within two seconds.
+func (p *program) run(ctx context.Context, ln net.Listener) error {
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	keeper := lease.NewKeeper(p.store, p.clock, leaseTerm)
+	var wg sync.WaitGroup
+	wg.Go(func() { p.hub.Run(background) })
+	every := func(name string, interval time.Duration, work func(context.Context) error) {
+		wg.Go(func() { keeper.Every(background, name, interval, work) })
+	}
+	every("sessions", 500*time.Millisecond, p.qr.Sweep)
+	every("relay", 300*time.Millisecond, p.relay.Run)
+	every("outbox", 500*time.Millisecond, p.outbox.Deliver)
+	every("house", time.Minute, func(ctx context.Context) error {
+		_, err := p.accounts.Sweep(ctx)
+		return errors.Join(err, p.qr.SweepPairs(ctx))
+	})
+
+	served := make(chan error, 1)
+	go func() { served <- p.server.Serve(ln) }()
+	var err error
+	select {
+	case err = <-served:
+	case <-ctx.Done():
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 1500*time.Millisecond)
+		err = p.server.Shutdown(bounded)
+		cancel()
+	}
+	stop()
+	wg.Wait()
+	p.close()
+	return err
+}
+
+func (p *program) close() {
+	if p.accounts != nil {
+		p.accounts.Close()
+	}
+	if err := p.store.Close(); err != nil {
+		p.log.Error("the store did not close cleanly", "err", err)
+	}
+}
+
+func prefixes(in []string) (out []netip.Prefix) {
+	for _, s := range in {
+		if p, err := netip.ParsePrefix(s); err == nil {
+			out = append(out, p.Masked())
+		} else if a, err := netip.ParseAddr(s); err == nil {
+			out = append(out, netip.PrefixFrom(a, a.BitLen()))
+		}
+	}
+	return out
+}
+
+// readSecretFile reads a passphrase, without the line's end.
+func readSecretFile(path string) ([]byte, error) {
+	if path == "" {
+		return nil, errors.New("name the file that holds the passphrase")
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return []byte(strings.TrimRight(string(b), "\r\n")), nil
+}
