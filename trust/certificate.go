@@ -43,7 +43,7 @@ type Certificate struct {
 // parsed remembers certificates by the digest of their bytes: the same few
 // intermediates and the same leaf (at the scan, at the confirmation, at the act) come
 // again and again, and parsing is a pure function of the bytes.
-var parsed = lru.New[[32]byte, *Certificate](4096)
+var parsed = lru.New[[32]byte, *Certificate](2048)
 
 // ParseCertificate reads one certificate in DER. It is stricter than most: bounded in
 // size, no byte left over, named curves only.

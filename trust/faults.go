@@ -1,6 +1,14 @@
 package trust
 
-import "certlink/internal/fault"
+import (
+	"time"
+
+	"certlink/internal/fault"
+)
+
+// retry is when to come back after an authority could not be asked: by then the pause
+// that package revocation makes after a failure is over.
+const retry = 5 * time.Second
 
 // What can be wrong with a signed statement.
 var (
@@ -58,7 +66,7 @@ var (
 		"The authority has revoked this certificate; it can no longer be used. Ask the authority if you did not expect this.")
 	ErrRevocationUnavailable = fault.New(fault.Unavailable, "revocation_unavailable",
 		"暂时无法向颁发机构确认证书是否被吊销，为安全起见操作未执行。请稍后重试。",
-		"Whether the certificate is revoked could not be learned from the authority just now, so for safety nothing was done. Try again a little later.")
+		"Whether the certificate is revoked could not be learned from the authority just now, so for safety nothing was done. Try again a little later.").After(retry)
 	ErrAnchors = fault.New(fault.Unprocessable, "trust_anchors_invalid",
 		"信任链证书有误，未保存。请按每一处提示修正后重新上传。",
 		"The trust anchors have mistakes and were not saved. Correct each one listed and upload them again.")

@@ -30,7 +30,7 @@ type Pool struct {
 // Fields point at the certificates by their place in the file, counted from 0.
 func NewPool(pemBytes []byte) (*Pool, error) {
 	p := &Pool{roots: map[[32]byte]bool{}, bySubject: map[string][]*Certificate{},
-		paths: lru.New[[32]byte, []*path](4096)}
+		paths: lru.New[[32]byte, []*path](2048)}
 	refusal := ErrAnchors
 	at := func(i int, zh, en string) { refusal = refusal.At(fmt.Sprintf("/%d", i), zh, en) }
 

@@ -51,7 +51,7 @@ var (
 		"The term is not possible: it goes beyond the authority's own, or ends before it begins. Choose a shorter one, or ask the operator to renew the authority.")
 	ErrIssuing = fault.New(fault.Unavailable, "authority_unavailable",
 		"内置颁发机构暂时无法签名。请稍后重试；若持续出现，请联系运营人员。",
-		"The built-in authority cannot sign just now. Try again later; if it goes on, tell the operator.")
+		"The built-in authority cannot sign just now. Try again later; if it goes on, tell the operator.").After(5 * time.Second)
 )
 
 // Options say how a loaded authority behaves.

@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"math/big"
+	"time"
 
 	"github.com/emmansun/gmsm/sm3"
 	"golang.org/x/crypto/cryptobyte"
@@ -18,23 +19,26 @@ import (
 	"certlink/trust"
 )
 
+// retry is when to come back: after the pause that is made after a failure.
+const retry = 5 * time.Second
+
 // What can be wrong with an answer. All of them mean that nothing was learned.
 var (
 	ErrMalformed = fault.New(fault.Unavailable, "ocsp_malformed",
 		"颁发机构的证书状态应答（OCSP）无法读取，为安全起见操作未执行。请稍后重试。",
-		"The authority's answer about the certificate's status (OCSP) cannot be read, so for safety nothing was done. Try again a little later.")
+		"The authority's answer about the certificate's status (OCSP) cannot be read, so for safety nothing was done. Try again a little later.").After(retry)
 	ErrSignature = fault.New(fault.Unavailable, "ocsp_signature_invalid",
 		"颁发机构的证书状态应答（OCSP）签名无效，未被采信，操作未执行。请稍后重试；若持续出现，请联系平台运营人员。",
-		"The authority's answer about the certificate's status (OCSP) is not validly signed, so it was not believed and nothing was done. Try again; if it goes on, tell the operator.")
+		"The authority's answer about the certificate's status (OCSP) is not validly signed, so it was not believed and nothing was done. Try again; if it goes on, tell the operator.").After(retry)
 	ErrStale = fault.New(fault.Unavailable, "ocsp_stale",
 		"颁发机构的证书状态应答（OCSP）已过时，未被采信，操作未执行。请稍后重试。",
-		"The authority's answer about the certificate's status (OCSP) is out of date, so it was not believed and nothing was done. Try again a little later.")
+		"The authority's answer about the certificate's status (OCSP) is out of date, so it was not believed and nothing was done. Try again a little later.").After(retry)
 	ErrNonce = fault.New(fault.Unavailable, "ocsp_nonce_mismatch",
 		"颁发机构的证书状态应答（OCSP）不是针对本次询问的，未被采信，操作未执行。请重试。",
-		"The authority's answer about the certificate's status (OCSP) belongs to another question, so it was not believed and nothing was done. Try again.")
+		"The authority's answer about the certificate's status (OCSP) belongs to another question, so it was not believed and nothing was done. Try again.").After(retry)
 	ErrWrongResponder = fault.New(fault.Unavailable, "ocsp_wrong_responder",
 		"证书状态应答（OCSP）的签发者未获颁发机构授权，未被采信，操作未执行。请联系平台运营人员。",
-		"Who answered about the certificate's status (OCSP) is not authorised by the authority, so the answer was not believed and nothing was done. Tell the operator.")
+		"Who answered about the certificate's status (OCSP) is not authorised by the authority, so the answer was not believed and nothing was done. Tell the operator.").After(retry)
 )
 
 // MaxResponse is the largest answer that is read, in bytes.

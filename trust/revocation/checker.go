@@ -21,20 +21,23 @@ import (
 	"certlink/trust/internal/lru"
 )
 
+// retry is when to come back: after the pause that is made after a failure.
+const retry = 5 * time.Second
+
 // What can be wrong with a revocation list. All of them mean that nothing was learned.
 var (
 	ErrCRLMalformed = fault.New(fault.Unavailable, "crl_malformed",
 		"颁发机构的证书吊销列表（CRL）无法读取或不适用，为安全起见操作未执行。请稍后重试。",
-		"The authority's revocation list (CRL) cannot be read or does not apply, so for safety nothing was done. Try again a little later.")
+		"The authority's revocation list (CRL) cannot be read or does not apply, so for safety nothing was done. Try again a little later.").After(retry)
 	ErrCRLTooLarge = fault.New(fault.Unavailable, "crl_too_large",
 		"颁发机构的证书吊销列表（CRL）超过允许的大小，未予读取，操作未执行。请联系平台运营人员调整上限。",
-		"The authority's revocation list (CRL) is larger than allowed and was not read, so nothing was done. Ask the operator to raise the limit.")
+		"The authority's revocation list (CRL) is larger than allowed and was not read, so nothing was done. Ask the operator to raise the limit.").After(retry)
 	ErrCRLSignature = fault.New(fault.Unavailable, "crl_signature_invalid",
 		"颁发机构的证书吊销列表（CRL）签名无效，未被采信，操作未执行。请稍后重试；若持续出现，请联系平台运营人员。",
-		"The authority's revocation list (CRL) is not validly signed, so it was not believed and nothing was done. Try again; if it goes on, tell the operator.")
+		"The authority's revocation list (CRL) is not validly signed, so it was not believed and nothing was done. Try again; if it goes on, tell the operator.").After(retry)
 	ErrCRLStale = fault.New(fault.Unavailable, "crl_stale",
 		"颁发机构的证书吊销列表（CRL）已过时，未被采信，操作未执行。请稍后重试。",
-		"The authority's revocation list (CRL) is out of date, so it was not believed and nothing was done. Try again a little later.")
+		"The authority's revocation list (CRL) is out of date, so it was not believed and nothing was done. Try again a little later.").After(retry)
 )
 
 // Source says where to ask about an issuer's certificates.
