@@ -60,7 +60,9 @@ func createLine(name Line, n Naming, prefix string, now time.Time) (*made, error
 	subject := func(role string) pkix.Name {
 		return pkix.Name{Country: []string{n.Country}, Organization: []string{n.Organisation}, CommonName: prefix + "certlink " + role + " " + label}
 	}
-	from := now.Truncate(time.Second).UTC()
+	// Certificates are dated back a little, for verifiers whose clocks are behind, and
+	// must not begin before their authority.
+	from := now.Add(-time.Hour).Truncate(time.Second).UTC()
 	m := &made{}
 	var err error
 	if m.rootKey, err = newKey(name); err != nil {

@@ -279,3 +279,6 @@ func (r *Response) Find(issuer *trust.Certificate, serial *big.Int) (Single, boo
 	}
 	return Single{}, false
 }
+
+// Certificates are those that came along, the responder's among them.
+func (r *Response) Certificates() []*trust.Certificate { return r.certs }
