@@ -26,6 +26,8 @@ var (
 		"该请求不是从本站页面发出的，已拒绝。请在本站页面上操作。", "The request did not come from a page of this site, so it was refused. Act on the site's own pages.")
 	ErrRate = fault.New(fault.Limited, "rate_limited",
 		"操作过于频繁。请在提示的时间后重试。", "Too many requests. Try again after the time shown.")
+	ErrBusy = fault.New(fault.Unavailable, "server_busy",
+		"服务器当前请求过多，未处理本次请求。请稍后重试。", "The server has too many requests just now and did not take this one. Try again in a moment.")
 	ErrStreams = fault.New(fault.Unavailable, "streams_full",
 		"同时等待结果的页面过多。页面会自动重试；也可以关闭其他页面。", "Too many pages are waiting for results at once. The page tries again by itself; closing others helps.")
 	ErrStill = fault.New(fault.Gone, "code_not_shown",

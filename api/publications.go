@@ -1,0 +1,54 @@
+package api
+
+import (
+	"context"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// Publications are what an authority puts where everybody can fetch it: its
+// certificates and revocation lists, and answers by OCSP (RFC 6960).
+type Publications struct {
+	Files []Publication
+	// OCSP answers one request; nil where there is no responder.
+	OCSP func(ctx context.Context, der []byte) []byte
+}
+
+// Publication is one file under /ca.
+type Publication struct {
+	Path string // "/ca/…"
+	Type string // its media type
+	Get  func(ctx context.Context) ([]byte, error)
+}
+
+// OCSPPath is where OCSP requests are posted to.
+const OCSPPath = "/ca/ocsp"
+
+func (s *Server) publish() {
+	if s.Authority == nil {
+		return
+	}
+	for _, p := range s.Authority.Files {
+		s.add("GET", p.Path, func(c *call) error {
+			body, err := p.Get(c.ctx)
+			if err != nil {
+				return err
+			}
+			c.f.Response().Header.SetContentType(p.Type)
+			c.f.Set(fiber.HeaderCacheControl, "max-age=300")
+			c.f.Response().SetBodyRaw(body)
+			return nil
+		})
+	}
+	if s.Authority.OCSP == nil {
+		return
+	}
+	s.add("POST", OCSPPath, func(c *call) error {
+		if err := c.media("application/ocsp-request"); err != nil {
+			return err
+		}
+		c.f.Response().Header.SetContentType("application/ocsp-response")
+		c.f.Response().SetBodyRaw(s.Authority.OCSP(c.ctx, c.f.Body()))
+		return nil
+	})
+}

@@ -1,0 +1,214 @@
+// Package api is everything that knows HTTP: routes, who may call them, refusals as
+// problem details, events, pages without script, and the OpenAPI document.
+//
+// Handlers decode, call one of the rooms behind, and render; rules live there.
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/valyala/fasthttp"
+	"golang.org/x/time/rate"
+
+	"certlink/account"
+	"certlink/confirm"
+	"certlink/internal/audit"
+	"certlink/internal/clock"
+	"certlink/internal/fault"
+	"certlink/mobilecert"
+	"certlink/qr"
+	"certlink/store"
+)
+
+// Config wires a Server.
+type Config struct {
+	// Origin is the public origin: what codes, proofs and redirects name. It never
+	// comes from a request.
+	Origin         string
+	TrustedProxies []netip.Prefix
+	// WidgetOrigins are sites whose pages may watch a session by its browser secret.
+	WidgetOrigins []string
+	Demo          bool
+	Version       string
+
+	Accounts     *account.Service
+	QR           *qr.Service
+	Engine       *confirm.Engine
+	Catalogue    *mobilecert.Catalogue
+	Certificates *mobilecert.Certificates
+	Bindings     *mobilecert.Bindings
+	Products     []*mobilecert.Product // what can be collected; shown in demo mode
+	Audit        *audit.Log
+	Store        store.Store // asked by /readyz
+	// Authority is what the built-in authority publishes; nil without one.
+	Authority *Publications
+
+	// Assets are the built pages, nil when they were not built; Lasting tells which
+	// file names can be cached for ever.
+	Assets  fs.FS
+	Lasting func(name string) bool
+
+	Limits Limits
+	Clock  clock.Clock
+	Log    *slog.Logger
+	// Registry takes the metrics; MetricsToken opens /metrics to others than loopback.
+	Registry     *prometheus.Registry
+	MetricsToken string
+}
+
+// Server answers HTTP. Tests start the same struct that main does.
+type Server struct {
+	Config
+	host   string // of Origin
+	secure bool   // Origin is https
+	app    *fiber.App
+	all    *rate.Limiter
+
+	starts, accounts, sessions, devices *meter
+
+	metrics *metrics
+	streams streams
+	assets  *assets // nil without built pages
+	faults  map[string]*fault.Error
+	bodies  map[string]int // body bounds of the few routes that need another
+	table   []routeKey     // every route, for the test against the document
+
+	quit     chan struct{} // closed when streams must end
+	stopping atomic.Bool
+	base     context.Context
+	cancel   context.CancelFunc
+}
+
+type routeKey struct{ method, path string }
+
+// maxBody bounds the body of a request, but for the routes that take more.
+const maxBody = 64 << 10
+
+// New makes the server; nothing listens yet.
+func New(c Config) (*Server, error) {
+	u, err := url.Parse(c.Origin)
+	if err != nil || u.Host == "" || c.Origin != u.Scheme+"://"+u.Host {
+		return nil, fmt.Errorf("api: %q is not an origin", c.Origin)
+	}
+	if c.Clock == nil {
+		c.Clock = clock.System
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Registry == nil {
+		c.Registry = prometheus.NewRegistry()
+	}
+	if c.Lasting == nil {
+		c.Lasting = func(string) bool { return false }
+	}
+	c.Limits = c.Limits.withDefaults()
+	s := &Server{
+		Config: c, host: u.Host, secure: u.Scheme == "https",
+		starts:   newMeter(c.Limits.Starts, c.Limits.Remembered, c.Clock),
+		accounts: newMeter(c.Limits.Account, c.Limits.Remembered, c.Clock),
+		sessions: newMeter(c.Limits.Session, c.Limits.Remembered, c.Clock),
+		devices:  newMeter(c.Limits.Device, c.Limits.Remembered, c.Clock),
+		faults:   map[string]*fault.Error{}, bodies: map[string]int{},
+		quit: make(chan struct{}),
+	}
+	if c.Assets != nil {
+		s.assets = &assets{fs: c.Assets, lasting: c.Lasting}
+	}
+	if c.Limits.Global.PerSecond > 0 {
+		s.all = c.Limits.Global.limiter()
+	}
+	for _, f := range fault.All() {
+		s.faults[f.Code] = f
+	}
+	s.streams.max, s.streams.each = c.Limits.Streams, c.Limits.PerSession
+	s.base, s.cancel = context.WithCancel(context.Background())
+	s.metrics = newMetrics(c.Registry, &s.streams)
+	s.app = fiber.New(fiber.Config{
+		AppName: "certlink", DisableStartupMessage: true, CaseSensitive: true, StrictRouting: true,
+		// What handlers take out of a request is kept by caches, hubs and logs beyond
+		// its life, so it is copied.
+		Immutable:   true,
+		Concurrency: c.Limits.Connections, BodyLimit: maxBody, ReadBufferSize: 8 << 10,
+		ReadTimeout: 15 * time.Second, WriteTimeout: 60 * time.Second, IdleTimeout: 75 * time.Second,
+		DisablePreParseMultipartForm: true,
+		ErrorHandler:                 s.errors,
+	})
+	s.routes()
+	web := s.app.Server()
+	web.HeaderReceived = s.bodyLimit
+	inner := web.Handler
+	web.Handler = func(ctx *fasthttp.RequestCtx) { s.door(ctx, inner) }
+	return s, nil
+}
+
+// door sees every request first, also those that Fiber would answer by itself.
+func (s *Server) door(ctx *fasthttp.RequestCtx, inner fasthttp.RequestHandler) {
+	switch string(ctx.Method()) {
+	case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT":
+	default:
+		// Fiber has a plain text for unknown methods; a known one that no route takes
+		// leads to our own answer.
+		ctx.Request.Header.SetMethod("TRACE")
+	}
+	inner(ctx)
+}
+
+// bodyLimit gives the few routes that take files their larger bound, before the
+// body is read.
+func (s *Server) bodyLimit(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	if n := h.ContentLength(); h.IsPost() && (n > maxBody || n < 0) {
+		path, _, _ := strings.Cut(string(h.RequestURI()), "?")
+		if most, ok := s.bodies[path]; ok {
+			return fasthttp.RequestConfig{MaxRequestBodySize: most, ReadTimeout: 60 * time.Second}
+		}
+	}
+	return fasthttp.RequestConfig{MaxRequestBodySize: maxBody}
+}
+
+// Serve answers on the listener until Shutdown.
+func (s *Server) Serve(ln net.Listener) error {
+	err := s.app.Listener(ln)
+	if s.stopping.Load() {
+		return nil
+	}
+	return err
+}
+
+// Shutdown ends streams and long polls at once, lets what is under way finish
+// until ctx ends, and then cuts it.
+func (s *Server) Shutdown(ctx context.Context) error {
+	if !s.stopping.CompareAndSwap(false, true) {
+		return errors.New("api: shut down already")
+	}
+	close(s.quit)
+	err := s.app.ShutdownWithContext(ctx)
+	s.cancel()
+	return err
+}
+
+// errors answers what no handler of ours has: unknown addresses and methods, and
+// requests that could not be read.
+func (s *Server) errors(f *fiber.Ctx, err error) error {
+	start := time.Now()
+	c := s.newCall(f, "(none)")
+	if !strings.HasPrefix(f.Path(), "/v1/") {
+		c.page = c.failPage
+	}
+	s.headers(c)
+	c.fail(err)
+	s.metrics.none.observe(c, start)
+	return nil
+}

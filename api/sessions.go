@@ -1,0 +1,352 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"certlink/account"
+	"certlink/confirm"
+	"certlink/internal/id"
+	"certlink/mobilecert"
+	"certlink/qr"
+)
+
+// qrView is a QR session as the page that began it sees it.
+type qrView struct {
+	ID              string            `json:"id"`
+	Purpose         string            `json:"purpose"`
+	State           qr.State          `json:"state"`
+	Seq             int64             `json:"seq"`
+	CreatedAt       string            `json:"created_at"`
+	ExpiresAt       string            `json:"expires_at"`
+	Code            string            `json:"code,omitempty"`
+	Match           matchView         `json:"match"`
+	TypedCodeActive bool              `json:"typed_code_active"`
+	Device          *namedView        `json:"device,omitempty"`
+	Subject         partyView         `json:"subject"`
+	Details         map[string]string `json:"details"`
+	Result          *resultView       `json:"result,omitempty"`
+	Failure         *failureView      `json:"failure,omitempty"`
+	Reason          *qr.Reason        `json:"reason,omitempty"`
+	BrowserSecret   string            `json:"browser_secret,omitempty"`
+}
+
+type matchView struct {
+	Required  bool   `json:"required"`
+	Done      bool   `json:"done"`
+	TriesLeft int    `json:"tries_left"`
+	Digits    string `json:"digits,omitempty"` // only to the phone that scanned
+}
+
+type namedView struct {
+	Name string `json:"name"`
+}
+
+type partyView struct {
+	ID           string `json:"id"`
+	Name         string `json:"name"`
+	Organisation string `json:"organisation"`
+}
+
+type failureView struct {
+	Code    string         `json:"code"`
+	TitleZH string         `json:"title_zh"`
+	TitleEN string         `json:"title_en"`
+	Extra   map[string]any `json:"extra,omitempty"`
+}
+
+// resultView is what came of a confirmation, in full, for the page's owner.
+type resultView struct {
+	Kind        string                      `json:"kind"`
+	ID          string                      `json:"id"`
+	Binding     *mobilecert.BindingView     `json:"binding,omitempty"`
+	Certificate *mobilecert.CertificateView `json:"certificate,omitempty"`
+}
+
+func (s *Server) showFailure(f *qr.Failure) *failureView {
+	if f == nil {
+		return nil
+	}
+	v := &failureView{Code: f.Code, Extra: f.Extra}
+	if known := s.faults[f.Code]; known != nil {
+		v.TitleZH, v.TitleEN = known.ZH, known.EN
+	} else {
+		// A newer server of a rolling restart may know more codes than this one.
+		v.TitleZH, v.TitleEN = ErrInternal.ZH, ErrInternal.EN
+	}
+	return v
+}
+
+func showMatch(q *qr.Session) matchView {
+	return matchView{Required: q.Match.Required, Done: q.Match.Done, TriesLeft: q.Match.TriesLeft()}
+}
+
+// showQR renders a session for its owner. q may be shared with other streams, so
+// it is only read.
+func (s *Server) showQR(ctx context.Context, q *qr.Session) (*qrView, error) {
+	r := &q.Confirmation.Request
+	v := &qrView{
+		ID: q.ID, Purpose: r.Purpose, State: q.State, Seq: q.Seq, CreatedAt: stamp(q.CreatedAt), ExpiresAt: stamp(q.ExpiresAt),
+		Match: showMatch(q), TypedCodeActive: q.State == qr.Created && q.Typed != nil,
+		Subject: partyView{r.Subject.ID, r.Subject.Name, r.Subject.Organisation},
+		Details: q.Confirmation.Terms.Details, Failure: s.showFailure(q.Failure), Reason: q.Reason,
+	}
+	v.Code, _ = s.QR.Code(q)
+	if v.Details == nil {
+		v.Details = map[string]string{}
+	}
+	if q.DeviceName != "" {
+		v.Device = &namedView{q.DeviceName}
+	}
+	if q.Result == nil {
+		return v, nil
+	}
+	v.Result = &resultView{Kind: q.Result.Kind, ID: q.Result.ID}
+	switch q.Result.Kind {
+	case "binding":
+		b, err := s.Bindings.Get(ctx, q.Result.ID)
+		if err != nil {
+			return nil, err
+		}
+		view := b.View(mobilecert.Who{Account: r.Actor.ID, Organisation: r.Actor.OrganisationID, Admin: r.Admin})
+		v.Result.Binding = &view
+	case "certificate":
+		cert, err := s.Certificates.Get(ctx, q.Result.ID)
+		if err != nil {
+			return nil, err
+		}
+		view, err := cert.View(s.Catalogue, s.Clock())
+		if err != nil {
+			return nil, err
+		}
+		v.Result.Certificate = &view
+	}
+	return v, nil
+}
+
+// postQRSession begins a session for the account that is signed in or, from an
+// integrator, for the one that it names.
+func (s *Server) postQRSession(c *call) error {
+	var purpose, provider, product, subject, actor string
+	err := c.read(object{{"purpose", &purpose, true}, {"provider", &provider, false}, {"product", &product, false},
+		{"account", &subject, false}, {"actor", &actor, false}})
+	if err != nil {
+		return err
+	}
+	params := map[string]string{}
+	switch purpose {
+	case "bind":
+		params["provider"] = provider
+		err = only(provider, "provider", product, "product")
+	case "enroll":
+		params["product"] = product
+		err = only(product, "product", provider, "provider")
+	default:
+		err = confirm.ErrPurposeUnknown.At("/purpose", "应为 bind 或 enroll", "must be bind or enroll")
+	}
+	if err != nil {
+		return err
+	}
+	q, secret, err := s.begin(c, purpose, params, subject, actor)
+	if err != nil {
+		return err
+	}
+	v, err := s.showQR(c.ctx, q)
+	if err != nil {
+		return err
+	}
+	if !c.cookie {
+		v.BrowserSecret = secret
+	}
+	c.f.Set(fiber.HeaderLocation, "/v1/qr-sessions/"+q.ID)
+	return c.json(fiber.StatusCreated, v)
+}
+
+// only asks for the one parameter that the purpose has, and not another's.
+func only(want, name, not, other string) error {
+	switch {
+	case want == "":
+		return ErrRequest.At("/"+name, "缺少此字段", "this member is missing")
+	case not != "":
+		return ErrRequest.At("/"+other, "这个用途没有此字段", "this purpose has no such member")
+	}
+	return nil
+}
+
+// begin starts a session. Pages of ours get the browser secret as a cookie, the
+// same one for all codes of this browser; programs get a new one each time.
+func (s *Server) begin(c *call, purpose string, params map[string]string, subject, actor string) (*qr.Session, string, error) {
+	who, organisation := c.who.Account, c.who.Organisation
+	if actor != "" && actor != who.ID {
+		if !c.who.Has(account.Integrator) {
+			return nil, "", account.ErrRole.At("/actor", "只有集成方可以指定", "only an integrator may name one")
+		}
+		var err error
+		if who, organisation, err = s.person(c, "/actor", actor); err != nil {
+			return nil, "", err
+		}
+	}
+	if err := s.starts.allow(who.ID); err != nil {
+		return nil, "", err
+	}
+	r := confirm.Request{
+		Purpose: purpose, Params: params, Admin: who.Has(account.Admin),
+		Actor:     confirm.Party{ID: who.ID, Name: who.Name, OrganisationID: organisation.ID, Organisation: organisation.Name},
+		Requester: confirm.Requester{IP: c.ip(), Browser: browserName(c.header(fiber.HeaderUserAgent))},
+	}
+	r.Subject = r.Actor
+	if subject != "" && subject != who.ID {
+		a, o, err := s.person(c, "/account", subject)
+		if err != nil {
+			return nil, "", err
+		}
+		r.Subject = confirm.Party{ID: a.ID, Name: a.Name, OrganisationID: o.ID, Organisation: o.Name}
+	}
+	secret := ""
+	if c.cookie {
+		secret = c.readCookie(browserCookie)
+	}
+	if len(secret) != secretLength {
+		secret = id.Secret(32)
+		if c.cookie {
+			c.setCookie(browserCookie, secret)
+		}
+	}
+	q, err := s.QR.Start(c.ctx, qr.StartInput{Request: r, Browser: id.Hash(secret)})
+	return q, secret, err
+}
+
+// person finds an account that the request names.
+func (s *Server) person(c *call, pointer, accountID string) (*account.Account, *account.Organisation, error) {
+	if !plain(accountID) {
+		return nil, nil, account.ErrUnknown.At(pointer, "没有此账号", "there is no such account")
+	}
+	a, err := s.Accounts.Get(c.ctx, accountID)
+	if err != nil {
+		return nil, nil, err
+	}
+	o, err := s.Accounts.GetOrganisation(c.ctx, a.OrganisationID)
+	return a, o, err
+}
+
+// getQRSession answers at once or, with wait, when the session has moved on past
+// since.
+func (s *Server) getQRSession(c *call) error {
+	wait, err := c.number("wait", 0, int64(s.Limits.Wait/time.Second), 0)
+	if err != nil {
+		return err
+	}
+	since, err := c.number("since", 0, 1<<53, 0)
+	if err != nil {
+		return err
+	}
+	sessionID, browser, err := c.owner()
+	if err != nil {
+		return err
+	}
+	var q *qr.Session
+	if wait == 0 {
+		q, err = s.QR.Owned(c.ctx, sessionID, browser)
+	} else {
+		q, err = s.await(c.ctx, sessionID, browser, since, time.Duration(wait)*time.Second)
+	}
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(s.base, s.Limits.Timeout) // the call's own may have gone by
+	defer cancel()
+	v, err := s.showQR(ctx, q)
+	if err != nil {
+		return err
+	}
+	return c.ok(v)
+}
+
+// await waits for a change.
+func (s *Server) await(ctx context.Context, sessionID, browser string, since int64, wait time.Duration) (*qr.Session, error) {
+	w, err := s.watch(ctx, sessionID, browser)
+	if err != nil {
+		return nil, err
+	}
+	defer w.close()
+	over := time.NewTimer(wait)
+	defer over.Stop()
+	for w.last.Seq <= since && !w.last.State.Over() {
+		if q, err := w.next(over.C); err != nil || q == nil {
+			return w.last, err // the time is up, or the server stops
+		}
+	}
+	return w.last, nil
+}
+
+func (s *Server) postCancel(c *call) error {
+	if err := c.read(object{}); err != nil {
+		return err
+	}
+	sessionID, browser, err := c.owner()
+	if err != nil {
+		return err
+	}
+	return s.answerQR(c)(s.QR.Cancel(c.ctx, sessionID, browser))
+}
+
+func (s *Server) postMatch(c *call) error {
+	var digits string
+	if err := c.read(object{{"digits", &digits, true}}); err != nil {
+		return err
+	}
+	sessionID, browser, err := c.owner()
+	if err != nil {
+		return err
+	}
+	return s.answerQR(c)(s.QR.MatchDigits(c.ctx, sessionID, browser, digits))
+}
+
+func (s *Server) answerQR(c *call) func(*qr.Session, error) error {
+	return func(q *qr.Session, err error) error {
+		if err != nil {
+			return err
+		}
+		v, err := s.showQR(c.ctx, q)
+		if err != nil {
+			return err
+		}
+		return c.ok(v)
+	}
+}
+
+func (s *Server) postTypedCode(c *call) error {
+	if err := c.read(object{}); err != nil {
+		return err
+	}
+	sessionID, browser, err := c.owner()
+	if err != nil {
+		return err
+	}
+	q, err := s.QR.TypedCode(c.ctx, sessionID, browser)
+	if err != nil {
+		return err
+	}
+	if q.Typed == nil {
+		return errors.New("api: a session with a typed code has none")
+	}
+	return c.ok(map[string]string{"code": q.Typed.Code, "expires_at": stamp(q.Typed.ExpiresAt)})
+}
+
+func (s *Server) postSameDeviceLink(c *call) error {
+	if err := c.read(object{}); err != nil {
+		return err
+	}
+	sessionID, browser, err := c.owner()
+	if err != nil {
+		return err
+	}
+	link, until, err := s.QR.SameDeviceLink(c.ctx, sessionID, browser)
+	if err != nil {
+		return err
+	}
+	return c.ok(map[string]string{"link": link, "expires_at": stamp(until)})
+}
