@@ -4,12 +4,18 @@
 import { build } from 'esbuild'
 import { cp, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
-import { basename, dirname, join, relative } from 'node:path'
+import { basename, dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
 import { docs } from './docs/build.mjs'
 
 const root = dirname(fileURLToPath(import.meta.url))
-const dist = join(root, 'dist')
+
+// node build.mjs [--out FOLDER] [portal phone widget docs]: all, into dist,
+// when nothing is named.
+const { values, positionals } = parseArgs({ options: { out: { type: 'string' } }, allowPositionals: true })
+const dist = values.out ? resolve(values.out) : join(root, 'dist')
+const wanted = (name) => positionals.length === 0 || positionals.includes(name)
 
 export const options = {
   bundle: true,
@@ -67,13 +73,13 @@ async function size(folder) {
 // compile on a clone that has not built the pages yet.
 await mkdir(dist, { recursive: true })
 for (const old of await readdir(dist)) {
-  if (old !== '.gitkeep') await rm(join(dist, old), { recursive: true, force: true })
+  if (old !== '.gitkeep' && wanted(old)) await rm(join(dist, old), { recursive: true, force: true })
 }
 
 const made = []
 for (const name of ['portal', 'phone']) {
-  if (existsSync(join(root, name, 'index.html'))) made.push(await app(name))
+  if (wanted(name) && existsSync(join(root, name, 'index.html'))) made.push(await app(name))
 }
-if (existsSync(join(root, 'widget/certlink.ts'))) made.push(await widget())
-made.push(await docs({ root, dist }))
+if (wanted('widget') && existsSync(join(root, 'widget/certlink.ts'))) made.push(await widget())
+if (wanted('docs')) made.push(await docs({ root, dist }))
 for (const folder of made) console.log(await size(folder))

@@ -35,7 +35,7 @@ export function App() {
   return (
     <>
       <LiveRegion />
-      {app.problem ? <Unreachable /> : app.session === undefined || !app.config ? <Waiting /> : app.session === null ? <SignInPage /> : <Inside />}
+      {app.problem ? <Unreachable /> : app.session === undefined || !app.config ? <main><Waiting /></main> : app.session === null ? <SignInPage /> : <Inside />}
       {app.again && <SignInAgain />}
     </>
   )

@@ -134,48 +134,58 @@ export function Layout({ place, children }: { place: Place | 'unknown'; children
       <a class="skip" href="#main" onClick={(e) => (e.preventDefault(), main.current?.focus())}>
         {w('skip')}
       </a>
-      <header class="top">
-        <button ref={toggle} type="button" class="top-menu" aria-expanded={menu} aria-controls="side" aria-label={w('menu')} onClick={() => setMenu(!menu)} data-testid="menu">
-          <Icon name="menu" />
-        </button>
-        <span class="brand">
-          <Mark />
-          certlink
-        </span>
-        <span class="top-space" />
-        {account && (
-          <span class="who">
-            <span class="who-org">{account.organisation?.name}</span>
-            <span class="who-name">
-              <span class="visually-hidden">{w('signedInAs')} </span>
-              {account.name}
-              <span class="who-login">（{account.login}）</span>
-            </span>
+      <header class="head">
+        <div class="top">
+          <button ref={toggle} type="button" class="top-menu" aria-expanded={menu} aria-controls="side" aria-label={w('menu')} onClick={() => setMenu(!menu)} data-testid="menu">
+            <Icon name="menu" />
+          </button>
+          <span class="brand">
+            <Mark />
+            <span class="brand-name">certlink</span>
           </span>
+          <span class="top-space" />
+          {account && (
+            <span class="who">
+              <span class="who-org">{account.organisation?.name}</span>
+              <span class="who-name">
+                <span class="visually-hidden">{w('signedInAs')} </span>
+                {account.name}
+                <span class="who-login">（{account.login}）</span>
+              </span>
+            </span>
+          )}
+          <LangSwitch />
+          <Button size="small" onClick={() => void leave()} busy={leaving} testid="sign-out">
+            {w('signOut')}
+          </Button>
+        </div>
+        {config?.demo && (
+          <p class="demo" data-testid="demo-banner">
+            <strong>{w('demo')}</strong>
+            <span>{w('demoText')}</span>
+          </p>
         )}
-        <LangSwitch />
-        <Button size="small" onClick={() => void leave()} busy={leaving} testid="sign-out">
-          {w('signOut')}
-        </Button>
+        {offline && (
+          <p class="offline-bar" data-testid="offline-bar">
+            <Icon name="offline" />
+            {w('offline')}
+          </p>
+        )}
       </header>
-      {config?.demo && (
-        <p class="demo" data-testid="demo-banner">
-          <strong>{w('demo')}</strong>
-          <span>{w('demoText')}</span>
-        </p>
-      )}
-      {offline && (
-        <p class="offline-bar">
-          <Icon name="offline" />
-          {w('offline')}
-        </p>
-      )}
       <div class="middle">
         {menu && <div class="side-veil" onClick={closeMenu} />}
         <nav id="side" ref={side} class={menu ? 'side side-open' : 'side'} aria-label={w('nav')} onKeyDown={menuKeys}>
           <button type="button" class="side-close" aria-label={w('closeMenu')} onClick={closeMenu}>
             <Icon name="close" />
           </button>
+          {account && (
+            <p class="side-who">
+              <strong>
+                {account.name} <span class="muted">{account.login}</span>
+              </strong>
+              <span class="small muted">{account.organisation?.name}</span>
+            </p>
+          )}
           <Branch nodes={tree} place={place} depth={0} />
         </nav>
         <main id="main" ref={main} class="page" tabIndex={-1}>

@@ -43,6 +43,8 @@ export const w = dictionary(
     integratorRole: '集成方',
     mobile: '移动版',
     ukey: '介质版（U-Key）',
+    mobileShort: '移动版',
+    ukeyShort: '介质版',
     loadFailed: '页面内容没有加载出来，之前的操作不受影响。',
     offlineTitle: '连接不上服务器',
     noRight: '您没有权限查看此页面',
@@ -92,6 +94,8 @@ export const w = dictionary(
     integratorRole: 'Integrator',
     mobile: 'Mobile certificate',
     ukey: 'U-Key (USB token)',
+    mobileShort: 'Mobile',
+    ukeyShort: 'U-Key',
     loadFailed: 'This page could not be loaded. What you did before is not affected.',
     offlineTitle: 'The server cannot be reached',
     noRight: 'You may not see this page',
@@ -114,6 +118,10 @@ export function providerName(p: NamedProvider): string {
 
 export function mediumName(medium: Medium): string {
   return w(medium)
+}
+
+export function mediumShort(medium: Medium): string {
+  return w(medium === 'ukey' ? 'ukeyShort' : 'mobileShort')
 }
 
 // "汇信CA（移动证书）": what the provider itself calls its mobile certificate.

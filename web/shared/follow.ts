@@ -48,6 +48,7 @@ export function follow(o: FollowOptions): () => void {
   let lostTimer: ReturnType<typeof setTimeout> | undefined
   let shownLost = false
   let wake: (() => void) | undefined
+  let cut: (() => void) | undefined
 
   const up = () => {
     failures = 0
@@ -99,6 +100,7 @@ export function follow(o: FollowOptions): () => void {
       gone.signal.removeEventListener('abort', stop)
       stop()
     }
+    cut = stop
     return { signal: controller.signal, extend, release, timedOut: () => timedOut }
   }
 
@@ -204,13 +206,18 @@ export function follow(o: FollowOptions): () => void {
       // Never before the time that the server named; never all at the same moment.
       await pause(wait === undefined ? step * (0.5 + Math.random() / 2) : wait * (1 + Math.random() / 5))
     }
-    clearTimeout(lostTimer)
-    globalThis.removeEventListener?.('online', online)
   }
 
   const online = () => wake?.()
+  // A stream over a network that is gone stays open, and silent, for long.
+  const offline = () => cut?.()
   globalThis.addEventListener?.('online', online)
-  void run()
+  globalThis.addEventListener?.('offline', offline)
+  void run().finally(() => {
+    clearTimeout(lostTimer)
+    globalThis.removeEventListener?.('online', online)
+    globalThis.removeEventListener?.('offline', offline)
+  })
   return () => {
     gone.abort()
     clearTimeout(lostTimer)

@@ -287,28 +287,30 @@ function Who({ form, change, errorName, errorAccount }: { form: BindForm; change
           </p>
         )}
         {problem && <ProblemNote problem={problem} meaning={say('searchFailed')} onRetry={() => setAttempt((n) => n + 1)} />}
-        {!searching && !problem && found && items.length === 0 && <Note>{say('foundNone', { name: visible(found.name) })}</Note>}
+        {!searching && !problem && found && items.length === 0 && <Note testid="nobody">{say('foundNone', { name: visible(found.name) })}</Note>}
         {items.length > 0 && (
-          <Choices
-            name="candidate"
-            legend={say('candidates')}
-            hint={items.length > 1 ? say('candidatesHint') : undefined}
-            error={errorAccount}
-            columns="one"
-            value={form.account}
-            onChange={(id) => {
-              const c = items.find((x) => x.id === id)
-              if (c) change({ account: c.id, accountName: c.name, accountLogin: c.login })
-            }}
-            options={items.map((c) => ({
-              value: c.id,
-              title: `${visible(c.name)}（${c.login}）`,
-              testid: `candidate-${c.id}`,
-              note: [c.mobile_masked, ...c.roles.map(roleName), c.bindings ? say('bound', { n: c.bindings }) : '', c.id === session?.account.id ? say('self') : '']
-                .filter(Boolean)
-                .join(' · '),
-            }))}
-          />
+          <div data-testid="candidates">
+            <Choices
+              name="candidate"
+              legend={say('candidates')}
+              hint={items.length > 1 ? say('candidatesHint') : undefined}
+              error={errorAccount}
+              columns="one"
+              value={form.account}
+              onChange={(id) => {
+                const c = items.find((x) => x.id === id)
+                if (c) change({ account: c.id, accountName: c.name, accountLogin: c.login })
+              }}
+              options={items.map((c) => ({
+                value: c.id,
+                title: `${visible(c.name)}（${c.login}）`,
+                testid: `candidate-${c.id}`,
+                note: [c.mobile_masked, ...c.roles.map(roleName), c.bindings ? say('bound', { n: c.bindings }) : '', c.id === session?.account.id ? say('self') : '']
+                  .filter(Boolean)
+                  .join(' · '),
+              }))}
+            />
+          </div>
         )}
         {found?.page.next && !searching && <p class="hint">{say('more', { n: items.length })}</p>}
       </div>

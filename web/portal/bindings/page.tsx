@@ -98,7 +98,7 @@ export function BindingsPage() {
               if (e.currentTarget.value === '' && view.q) filter({ q: '' })
             }}
           />
-          <Button submit>
+          <Button submit testid="search-go">
             <Icon name="search" />
             {b('searchDo')}
           </Button>
@@ -155,7 +155,6 @@ export function BindingsPage() {
               <Button kind="primary" onClick={() => change({ dialog: 'self' })} testid="empty-bind">
                 {b('bindSelf')}
               </Button>
-              <Button onClick={() => go('apply')}>{b('apply')}</Button>
             </div>
           </Blank>
         )}

@@ -1,9 +1,9 @@
 // The one table of the page; on a narrow screen each row is a card. The roles
 // are written out because a table whose rows are drawn as blocks loses them.
-import { date, dateTime, daysUntil, inDays, serialEnd, visible } from '../../shared/format'
+import { date, time, daysUntil, inDays, serialEnd, visible } from '../../shared/format'
 import type { Binding } from '../../shared/model'
 import { Button } from '../../shared/ui'
-import { mediumName, providerName } from '../words'
+import { mediumShort, providerName } from '../words'
 import { b } from './words'
 
 // From here on a certificate's end is worth a word.
@@ -64,8 +64,8 @@ export function BindingTable(p: Props) {
                   </span>
                   {x.certificate.holder_name && <span class="cell-sub">{visible(x.certificate.organisation_name)}</span>}
                 </td>
-                <td role="cell" data-label={b('kind')}>
-                  {mediumName(x.medium)}
+                <td role="cell" data-label={b('kind')} class="nowrap">
+                  {mediumShort(x.medium)}
                 </td>
                 <td role="cell" data-label={b('provider')}>
                   {providerName(x.provider)}
@@ -85,7 +85,10 @@ export function BindingTable(p: Props) {
                   </span>
                 </td>
                 <td role="cell" data-label={b('boundAt')}>
-                  <span class="nums">{dateTime(x.bound_at)}</span>
+                  <span class="cell-stack nums">
+                    <span class="nowrap">{date(x.bound_at)}</span>
+                    <span class="cell-sub">{time(x.bound_at)}</span>
+                  </span>
                 </td>
                 <td role="cell" data-label={b('state')}>
                   <span class={x.state === 'active' ? 'badge badge-good' : 'badge'}>{x.state === 'active' ? b('active') : x.state === 'unbound' ? b('unbound') : x.state}</span>

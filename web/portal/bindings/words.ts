@@ -22,7 +22,7 @@ export const b = dictionary(
     unbind: '解除绑定',
     details: '详情',
     detailsOf: '查看“{holder}”证书的详情',
-    unbindOf: '解除“{holder}”证书与账号“{account}”的绑定',
+    unbindOf: '解除绑定：“{holder}”的证书与账号“{account}”',
     search: '搜索证书、账号或服务商',
     searchDo: '搜索',
     filterState: '状态',

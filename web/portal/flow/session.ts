@@ -74,7 +74,8 @@ export function useSession(start: Start, resume: string | undefined, remember: (
         onRefused: (p) => {
           if (p.code === 'sign_in_required') {
             signInAgain(p).then(
-              () => !leaving.signal.aborted && watch(id),
+              // Signing in gives the browser a new secret: the code is made anew.
+              () => !leaving.signal.aborted && setRound((n) => n + 1),
               () => undefined,
             )
             return

@@ -10,7 +10,8 @@ export function useSecondsUntil(at: string | undefined): number {
     const timer = setInterval(() => redraw((n) => n + 1), 250)
     return () => clearInterval(timer)
   }, [at])
-  return Math.max(0, Math.ceil(left))
+  // Rounded: the clock is known to half a second, and 3:01 of three minutes looks wrong.
+  return Math.max(0, Math.round(left))
 }
 
 export function useNarrow(): boolean {

@@ -26,6 +26,7 @@ const paths = {
   image: 'M4 5h16v14H4zM4 16l4.5-5 4 4.5 2.5-2.5 5 5M15 9.5v.1',
   keyboard: 'M3 6.5h18v11H3zM7 10v.1M10.5 10v.1M14 10v.1M17 10v.1M8 14h8',
   more: 'M6 12v.1M12 12v.1M18 12v.1',
+  erase: 'M9 6h11v12H9l-6-6zM12.5 9.5l5 5M17.5 9.5l-5 5',
 } as const
 
 export type IconName = keyof typeof paths
