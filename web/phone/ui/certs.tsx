@@ -1,0 +1,230 @@
+// 我的证书: what lies on this phone, with the server's word on it.
+import { useState } from 'preact/hooks'
+import { date, dateTime, daysUntil, groups, inDays } from '../../shared/format'
+import { serverTime } from '../../shared/servertime'
+import { Blank, Button, Dialog, Icon, Note, ProblemNote, Waiting, announce } from '../../shared/ui'
+import type { CertificateRecord } from '../core/db'
+import { attribute, nameText, parseCertificate, type Certificate } from '../core/x509'
+import { t } from '../words/certs'
+import { t as shell } from '../words/shell'
+import { Head, Text, providerName } from './bits'
+import { go } from './route'
+import { useLoad, usePhone } from './use'
+
+export type CertState = 'active' | 'superseded' | 'revoked' | 'expired' | 'keyless' | 'future'
+
+export function stateOf(r: CertificateRecord, c: Certificate, now: number): CertState {
+  const told = r.seen?.state
+  if (told === 'revoked' || told === 'superseded') return told
+  if (told === 'expired' || now >= c.notAfter) return 'expired'
+  if (r.keys.length === 0) return 'keyless'
+  return now < c.notBefore ? 'future' : 'active'
+}
+
+const soon = 30 // days before the end at which it is mentioned
+
+export function kindOf(c: Certificate): string {
+  return c.algorithm === 'ES256' ? t('kind_ES256') : c.algorithm === 'SM2SM3' ? t('kind_SM2SM3') : t('kindOther', { kind: c.algorithm })
+}
+
+// Local first, so that there is something to see without a network; then the
+// server's word, when it comes.
+function useCertificates() {
+  const phone = usePhone()
+  const local = useLoad(() => phone.certificates(), [])
+  const told = useLoad(() => phone.sync(), [])
+  return { records: told.data ?? local.data, told }
+}
+
+export function CertsView() {
+  const { records, told } = useCertificates()
+  return (
+    <section class="view">
+      <Head title={t('title')}>
+        <a class="icon-button" href="#/device" aria-label={shell('device')} data-testid="device">
+          <Icon name="phone" />
+        </a>
+      </Head>
+      {told.problem && records && records.length > 0 && <ProblemNote problem={told.problem} meaning={t('stale')} onRetry={told.reload} />}
+      {!records ? (
+        <Waiting text={t('loading')} />
+      ) : records.length === 0 ? (
+        told.problem ? (
+          <ProblemNote problem={told.problem} onRetry={told.reload} />
+        ) : told.loading ? (
+          <Waiting text={t('loading')} />
+        ) : (
+          <Blank icon="certificate" title={t('emptyTitle')} testid="certs-empty">
+            <p>{t('empty')}</p>
+            <Button kind="primary" onClick={() => go({ place: 'scan' })}>
+              {t('emptyScan')}
+            </Button>
+          </Blank>
+        )
+      ) : (
+        <ul class="cards" role="list">
+          {records.map((r) => (
+            <li key={r.id}>
+              <Card record={r} />
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  )
+}
+
+function Card({ record }: { record: CertificateRecord }) {
+  const now = serverTime.now()
+  const c = parseCertificate(record.der)
+  const state = stateOf(record, c, now)
+  const account = record.seen?.binding?.account_name
+  return (
+    <a class={`card card-${state}`} href={`#/certs/${record.id}`} data-testid="cert-item" data-state={state}>
+      <span class="card-top">
+        <Text class="card-title">{attribute(c.subject, 'CN') || t('unnamed')}</Text>
+        <Badge state={state} />
+      </span>
+      <Text class="card-line">{attribute(c.subject, 'O')}</Text>
+      <span class="card-line muted">
+        {providerName(record.provider)} · {kindOf(c)}
+      </span>
+      <span class="card-foot">
+        <span>{state === 'expired' ? t('expiredOn', { date: date(c.notAfter) }) : `${t('until', { date: date(c.notAfter) })} (${inDays(c.notAfter, now)})`}</span>
+        <span>{account ? <Text>{t('boundTo', { account })}</Text> : record.seen ? t('notBound') : ''}</span>
+      </span>
+    </a>
+  )
+}
+
+function Badge({ state }: { state: CertState }) {
+  const tone = state === 'active' ? 'good' : state === 'future' ? 'accent' : state === 'superseded' ? 'warn' : 'danger'
+  return <span class={`badge badge-${tone}`}>{t(`state_${state}`)}</span>
+}
+
+export function CertView({ id }: { id: string }) {
+  const phone = usePhone()
+  const { records, told } = useCertificates()
+  const record = records?.find((r) => r.id === id)
+  const [menu, setMenu] = useState(false)
+  const [deleting, setDeleting] = useState(false)
+
+  if (!record) {
+    return (
+      <section class="view">
+        <Head title={t('details')} backTo={{ place: 'certs' }} />
+        {!records || told.loading ? (
+          <Waiting text={t('loading')} />
+        ) : (
+          <Blank icon="certificate" title={t('missingTitle')}>
+            <p>{t('missing')}</p>
+            <Button onClick={() => go({ place: 'certs' })}>{t('toList')}</Button>
+          </Blank>
+        )}
+      </section>
+    )
+  }
+  const now = serverTime.now()
+  const c = parseCertificate(record.der)
+  const state = stateOf(record, c, now)
+  const holder = attribute(c.subject, 'CN') || t('unnamed')
+  const bound = record.seen?.binding
+  const remove = async () => {
+    await phone.remove(id)
+    announce(t('deleted'))
+    go({ place: 'certs' }, true)
+  }
+  return (
+    <section class="view" data-testid="cert-detail">
+      <Head title={holder} backTo={{ place: 'certs' }}>
+        <div class="menu">
+          <button type="button" class="icon-button" aria-label={t('more')} aria-expanded={menu} aria-controls="cert-menu" data-testid="cert-more" onClick={() => setMenu(!menu)}>
+            <Icon name="more" />
+          </button>
+          {menu && (
+            <div class="menu-box" id="cert-menu" onKeyDown={(e) => e.key === 'Escape' && setMenu(false)}>
+              <Button kind="quiet-danger" wide testid="cert-delete" onClick={() => (setMenu(false), setDeleting(true))}>
+                {t('delete')}
+              </Button>
+            </div>
+          )}
+        </div>
+      </Head>
+      <StateNote state={state} days={daysUntil(c.notAfter, now)} in_={inDays(c.notAfter, now)} />
+      <dl class="facts">
+        <dt>{t('state')}</dt>
+        <dd>
+          <Badge state={state} />
+        </dd>
+        <Fact name={t('holder')} value={holder} />
+        <Fact name={t('organisation')} value={attribute(c.subject, 'O')} />
+        <Fact name={t('provider')} value={providerName(record.provider)} />
+        <Fact name={t('kind')} value={kindOf(c)} />
+        <Fact name={t('validUntil')} value={`${dateTime(c.notAfter)} (${inDays(c.notAfter, now)})`} />
+        <Fact name={t('bound')} value={bound?.account_name ?? (record.seen ? t('notBound') : t('boundUnknown'))} />
+        {bound?.bound_at && <Fact name={t('boundAt')} value={dateTime(bound.bound_at)} />}
+      </dl>
+      <p class="muted small">{c.algorithm === 'SM2SM3' ? t('sm2Note') : t('p256Note')}</p>
+      <details class="shown">
+        <summary>{t('details')}</summary>
+        <dl class="facts facts-stacked">
+          <Fact name={t('validFrom')} value={dateTime(c.notBefore)} />
+          <Fact name={t('serial')} value={groups(c.serial)} mono />
+          <Fact name={t('subject')} value={nameText(c.subject)} />
+          <Fact name={t('issuer')} value={nameText(c.issuer)} />
+          <Fact name={t('fingerprint')} value={groups(record.id)} mono />
+          <Fact name={t('added')} value={dateTime(record.addedAt)} />
+        </dl>
+      </details>
+      {deleting && (
+        <Dialog title={t('deleteTitle')} narrow onClose={() => setDeleting(false)} testid="delete-dialog">
+          <div class="stack">
+            <p>
+              <Text>{t('deleteWhat', { holder })}</Text>
+            </p>
+            {bound?.account_name && (
+              <p>
+                <Text>{t('deleteBound', { account: bound.account_name })}</Text>
+              </p>
+            )}
+          </div>
+          <div class="dialog-foot">
+            <Button onClick={() => setDeleting(false)}>{t('deleteNo')}</Button>
+            <Button kind="danger" testid="cert-delete-yes" onClick={() => void remove()}>
+              {t('deleteYes')}
+            </Button>
+          </div>
+        </Dialog>
+      )}
+    </section>
+  )
+}
+
+function StateNote({ state, days, in_ }: { state: CertState; days: number; in_: string }) {
+  const text = { active: '', future: '', superseded: t('supersededNote'), revoked: t('revokedNote'), expired: t('expiredNote'), keyless: t('keylessNote') }[state]
+  if (text) {
+    return (
+      <Note tone={state === 'superseded' ? 'warn' : 'danger'}>
+        <p>{text}</p>
+      </Note>
+    )
+  }
+  if (state !== 'active' || days > soon) return null
+  return (
+    <Note tone="warn">
+      <p>{t('soonNote', { days: in_ })}</p>
+    </Note>
+  )
+}
+
+function Fact(p: { name: string; value: string; mono?: boolean }) {
+  if (p.value === '') return null
+  return (
+    <>
+      <dt>{p.name}</dt>
+      <dd>
+        <Text class={p.mono ? 'mono' : ''}>{p.value}</Text>
+      </dd>
+    </>
+  )
+}

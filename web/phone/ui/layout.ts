@@ -1,0 +1,55 @@
+// Which fields of a statement stand together, in the order in which a person
+// decides: for whom, by whom, from where and when, what. Every field stands
+// somewhere; what no group claims is shown by itself, and what only machines
+// read comes last.
+import type { Field, Statement } from '../core/statement'
+
+export interface Group {
+  title: 'forWhom' | 'forWhomEnroll' | 'byWhom' | 'fromWhere' | 'when' | 'provider'
+  fields: Field[]
+  // Nobody but the person itself asks for it.
+  itself?: boolean
+}
+
+export interface Layout {
+  groups: Group[]
+  details: Field[] // the purpose's own, one by one
+  unknown: Field[] // this app has no word for them
+  rest: Field[]
+}
+
+const machine = /^(version|id|purpose|audience|nonce|issued_at|expires_at|actor\.(id|organisation_id)|subject\.(id|organisation_id)|details\.(provider|product|public_key_sha256|slot))$/
+
+export function layoutOf(s: Statement, known: (path: string) => boolean): Layout {
+  const left = new Map(s.fields.map((f) => [f.path, f]))
+  const take = (...paths: string[]) =>
+    paths.flatMap((path) => {
+      const field = left.get(path)
+      left.delete(path)
+      return field ? [field] : []
+    })
+  const groups: Group[] = []
+  const add = (title: Group['title'], fields: Field[], itself?: boolean) => {
+    if (fields.length > 0 || itself) groups.push({ title, fields, ...(itself ? { itself } : {}) })
+  }
+  const other = left.has('subject.name')
+  const title = s.purpose === 'enroll' ? 'forWhomEnroll' : 'forWhom'
+  if (s.purpose === 'enroll' && s.details.applicant === s.subject.name && s.details.organisation === s.subject.organisation) {
+    // Twice the same words: one line, and both fields in it are accounted for.
+    add(title, take('details.applicant', 'details.organisation'))
+  } else add(title, other ? take('subject.name', 'subject.organisation') : take('actor.name', 'actor.organisation'))
+  if (left.has('actor.name')) add('byWhom', take('actor.name', 'actor.organisation'))
+  else add('byWhom', [], true)
+  add('fromWhere', take('requester.ip', 'requester.place', 'requester.browser'))
+  add('when', take('requester.started_at'))
+  add('provider', take('details.provider_name', 'details.medium'))
+
+  const rest: Field[] = []
+  const details: Field[] = []
+  const unknown: Field[] = []
+  for (const field of left.values()) {
+    if (machine.test(field.path)) rest.push(field)
+    else (known(field.path) ? details : unknown).push(field)
+  }
+  return { groups, details, unknown, rest }
+}
