@@ -143,10 +143,11 @@ func (w *worker) flow(ctx context.Context) {
 	}
 	// Accepted is owed, confirmed is done; either way the end is confirmed, and
 	// this binding and no other is there.
+	id := s.ID
 	deadline := time.Now().Add(60 * time.Second)
 	for s.State != "confirmed" && time.Now().Before(deadline) {
 		if err := w.try("read", func() (err error) {
-			s, err = w.portal.read(ctx, s.ID)
+			s, err = w.portal.read(ctx, id)
 			return err
 		}); err != nil {
 			w.t.Errorf("%s: the session that was confirmed cannot be read: %v", w.login, err)
