@@ -30,6 +30,7 @@ type quotaBlock struct {
 	mu   sync.Mutex
 	hour string
 	left int
+	gone bool // the hour's quota is used up: no need to ask again
 }
 
 const quotaStep = 100
@@ -45,12 +46,12 @@ func (s *Service) admitDevice(ctx context.Context) error {
 	q := &s.quota
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.hour != hour || q.left == 0 {
+	if q.hour != hour || q.left == 0 && !q.gone {
 		n, err := s.takeQuota(ctx, hour, now)
 		if err != nil {
 			return err
 		}
-		q.hour, q.left = hour, n
+		q.hour, q.left, q.gone = hour, n, n == 0
 	}
 	if q.left == 0 {
 		return ErrDevicesLimited.After(now.Truncate(time.Hour).Add(time.Hour).Sub(now))

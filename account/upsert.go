@@ -39,7 +39,8 @@ func (s *Service) upsert(ctx context.Context, by *Principal, p Person) (*stored,
 		if old != nil {
 			return s.correct(ctx, by, old.ID, p)
 		}
-		// Before the organisation may be made: would the account be refused?
+		// Before the organisation may be made: would the account be refused? That
+		// the login is free, find has seen.
 		roles := p.Roles
 		if len(roles) == 0 {
 			roles = []Role{Employee}
@@ -52,13 +53,6 @@ func (s *Service) upsert(ctx context.Context, by *Principal, p Person) (*stored,
 		}
 		if err := s.issuerKnown(p.Issuer); err != nil {
 			return nil, "", err
-		}
-		if p.Login != "" {
-			if _, _, err := s.accounts.First(ctx, store.Equal("login", p.Login)); err == nil {
-				return nil, "", ErrExists.At("/login", "此登录名已被使用", "this login is taken")
-			} else if !errors.Is(err, store.ErrNotFound) {
-				return nil, "", err
-			}
 		}
 		o, err := s.organisationOf(ctx, by, p)
 		if err != nil {
