@@ -22,6 +22,17 @@ func BenchmarkStandingOfUnknown(b *testing.B) {
 	}
 }
 
+func BenchmarkStandingOfIssued(b *testing.B) {
+	w := newWorld(b)
+	h, _ := w.collected("li", "demo-p256", newHandset(b))
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := w.certs.Standing(ctx, h.Cert.ContentID()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkCheckOfBind(b *testing.B) {
 	w := newWorld(b)
 	h := w.leaf(idLi, code1)

@@ -252,3 +252,31 @@ func FuzzCatalogue(f *testing.F) {
 		}
 	})
 }
+
+// The example that operators copy from must load.
+func TestDocumentedExample(t *testing.T) {
+	text, err := os.ReadFile("../docs/providers.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "```json\n")
+	example, _, ok := strings.Cut(rest, "```")
+	if !ok {
+		t.Fatal("there is no example")
+	}
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "anchors"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	anchorFiles(t, filepath.Join(dir, "anchors"))
+	if err := os.Rename(filepath.Join(dir, "anchors", "sub.pem"), filepath.Join(dir, "anchors", "intermediate.pem")); err != nil {
+		t.Fatal(err)
+	}
+	c, err := LoadCatalogue(catalogueFile(t, dir, example))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err := c.Provider("huixin"); err != nil || !p.Available(Mobile) {
+		t.Errorf("%+v, %v", p, err)
+	}
+}

@@ -108,9 +108,9 @@ func (c *Certificate) move(to CertificateState, at time.Time, by Actor, evidence
 	return nil
 }
 
-// standing says why the certificate may not sign, nil where it may.
-func (c *Certificate) standing() error {
-	switch c.State {
+// standing says why a certificate in this state may not sign, nil where it may.
+func (s CertificateState) standing() error {
+	switch s {
 	case Superseded:
 		return ErrSuperseded
 	case Revoked:
@@ -132,6 +132,7 @@ var certificateCollection = store.Collection{Name: "certificates", Indexes: []st
 	{Name: "key", Unique: true},     // a key is certified once, ever
 	{Name: "device"},                // device and time, once there is something to collect
 	{Name: "account"},               // account and time
+	{Name: "ended"},                 // state and time, when no longer good
 	{Name: effect.Index},
 }}
 
@@ -147,6 +148,9 @@ func certificateRecord(s store.Store) store.Record[Certificate] {
 			// the key of a revoked certificate is never certified again.
 			if c.State != Superseded {
 				ix["key"] = c.Key
+			}
+			if c.EndedAt != nil {
+				ix["ended"] = store.Key(string(c.State), store.TimeKey(*c.EndedAt))
 			}
 			if c.State != Issuing {
 				ix["content"] = c.Content

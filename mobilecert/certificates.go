@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"certlink/confirm"
@@ -32,14 +33,14 @@ func NewCertificates(c Config) *Certificates {
 // It goes by content, since of every ECDSA-signed certificate anybody can make a
 // second one with another fingerprint (see trust.Certificate.ContentID).
 func (v *Certificates) Standing(ctx context.Context, content string) error {
-	c, _, err := v.docs.First(ctx, store.Equal("content", content))
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
+	docs, _, err := v.cfg.Store.Query(ctx, certificateCollection.Name, limited(store.Equal("content", content), 1))
+	if err != nil || len(docs) == 0 {
 		return err
 	}
-	return c.standing()
+	// The index tells what there is to tell; the body, with its certificates,
+	// need not be read.
+	state, _, _ := strings.Cut(docs[0].Index["ended"], "\x1f")
+	return CertificateState(state).standing()
 }
 
 // Of finds the document of a certificate.
