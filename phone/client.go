@@ -127,6 +127,10 @@ func (p *Phone) callRaw(ctx context.Context, method, path, query, claim string, 
 		}
 		switch {
 		case a.Status >= 200 && a.Status < 300:
+			if raw, ok := out.(*json.RawMessage); ok {
+				*raw = a.Body // read by the caller, once
+				return nil
+			}
 			if out == nil || len(a.Body) == 0 {
 				return nil
 			}

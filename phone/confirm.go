@@ -20,23 +20,33 @@ import (
 // server that cannot act just now leaves s.State at Accepted: it will, without the
 // phone; see Refresh.
 func (p *Phone) Confirm(ctx context.Context, s *Session, key *Key) error {
-	if s.Statement == nil {
-		return errors.New("there is no statement yet: the server waits for a new key (MakeKey)")
-	}
-	if err := p.check(s.Statement, s.Purpose, s.key); err != nil {
-		return err
-	}
-	jws, err := p.sign(s, key)
+	jws, err := p.Sign(s, key)
 	if err != nil {
 		return err
 	}
+	return p.Send(ctx, s, jws)
+}
+
+// Sign makes the signature, after checking the statement once more, and sends nothing.
+func (p *Phone) Sign(s *Session, key *Key) (jws string, err error) {
+	if s.Statement == nil {
+		return "", errors.New("there is no statement yet: the server waits for a new key (MakeKey)")
+	}
+	if err := p.check(s.Statement, s.Purpose, s.key); err != nil {
+		return "", err
+	}
+	return p.sign(s, key)
+}
+
+// Send confirms with a signature that Sign has made.
+func (p *Phone) Send(ctx context.Context, s *Session, jws string) error {
 	// Base64url and dots need no escaping.
 	body := make([]byte, 0, len(jws)+10)
 	body = append(body, `{"jws":"`...)
 	body = append(body, jws...)
 	body = append(body, `"}`...)
 	var answer json.RawMessage
-	err = p.patiently(ctx, func() error {
+	err := p.patiently(ctx, func() error {
 		return p.callRaw(ctx, "POST", "/v1/phone/sessions/"+s.ID+"/confirm", "", s.Claim, body, &answer)
 	})
 	if err != nil {

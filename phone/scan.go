@@ -37,26 +37,21 @@ func (p *Phone) Scan(ctx context.Context, code string) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	n, err := readSession(answer)
+	if err != nil {
+		return nil, err
+	}
+	if purpose != "" && n.Purpose != purpose {
+		return nil, fmt.Errorf("%w (the code says %s, the server %q)", ErrPurpose, purpose, n.Purpose)
+	}
 	s := new(Session)
-	// Asked before the answer is taken: a key made for this session in an earlier try is
-	// the one its statement names.
-	var peek struct {
-		ID      string      `json:"session"`
-		Purpose string      `json:"purpose"`
-		Key     *KeyRequest `json:"key_request"`
-	}
-	if err := json.Unmarshal(answer, &peek); err != nil {
-		return nil, fmt.Errorf("the server's answer cannot be read: %w", err)
-	}
-	if purpose != "" && peek.Purpose != purpose {
-		return nil, fmt.Errorf("%w (the code says %s, the server %q)", ErrPurpose, purpose, peek.Purpose)
-	}
-	if peek.Key != nil {
-		if s.key, err = p.keyFor(peek.ID); err != nil {
+	if n.KeyRequest != nil {
+		// A key made for this session in an earlier try is the one its statement names.
+		if s.key, err = p.keyFor(n.ID); err != nil {
 			return nil, err
 		}
 	}
-	if err := p.take(s, answer); err != nil {
+	if err := p.accept(s, n); err != nil {
 		return nil, err
 	}
 	if s.Claim == "" {

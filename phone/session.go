@@ -93,13 +93,25 @@ const (
 // Over says whether nothing more can happen.
 func (s *Session) Over() bool { return s.State != Scanned && s.State != Accepted }
 
-// take reads an answer into s. The claim comes once, with the scan; a statement, once
-// seen, must not change.
-func (p *Phone) take(s *Session, body []byte) error {
-	var n Session
-	if err := json.Unmarshal(body, &n); err != nil {
-		return fmt.Errorf("the server's answer cannot be read: %w", err)
+func readSession(body []byte) (n Session, err error) {
+	if err = json.Unmarshal(body, &n); err != nil {
+		err = fmt.Errorf("the server's answer cannot be read: %w", err)
 	}
+	return n, err
+}
+
+// take reads an answer into s.
+func (p *Phone) take(s *Session, body []byte) error {
+	n, err := readSession(body)
+	if err != nil {
+		return err
+	}
+	return p.accept(s, n)
+}
+
+// accept makes s what the server answered. The claim comes once, with the scan; a
+// statement, once seen, must not change.
+func (p *Phone) accept(s *Session, n Session) error {
 	if s.ID != "" && n.ID != s.ID || !validName.MatchString(n.ID) {
 		return errors.New("the server answered about another session")
 	}
