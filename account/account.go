@@ -108,7 +108,7 @@ func (a *stored) happened(at time.Time, by *Principal, act, note string, data ma
 	if n := len(a.History); n > keepHistory {
 		a.History = slices.Clone(a.History[n-keepHistory:])
 	}
-	all := map[string]string{"act": act, "account": a.ID, "organisation": a.OrganisationID, "by": by.ID()}
+	all := map[string]string{"act": act, "object": "account", "id": a.ID, "account": a.ID, "organisation": a.OrganisationID, "by": by.ID()}
 	for k, v := range data {
 		all[k] = v
 	}

@@ -36,10 +36,11 @@ func attemptRecord(s store.Store) store.Record[attempt] {
 
 // try is one guess that is being compared.
 type try struct {
-	s       *Service
-	id      string
-	at      time.Time
-	account string // set once it is known whose login it is
+	s  *Service
+	id string
+	at time.Time
+	// Set once it is known whose login it is.
+	account, organisation string
 }
 
 func (s *Service) attemptID(login string) string {
@@ -162,7 +163,8 @@ func (t *try) end(ctx context.Context, result error, wrong ...*fault.Error) erro
 			if a.Wrong >= s.limits.SignInTries {
 				a.LockedUntil = now.Add(s.limits.delay(a.Wrong))
 				if t.account != "" {
-					a.Owe(effect.New(effect.Audit, now, map[string]string{"act": "sign_in.locked", "account": t.account, "by": t.account}))
+					a.Owe(effect.New(effect.Audit, now, map[string]string{"act": "sign_in.locked", "object": "account", "id": t.account, "account": t.account,
+						"organisation": t.organisation, "by": t.account}))
 				}
 			}
 		}

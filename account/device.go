@@ -50,7 +50,7 @@ func (s *Service) device(d *storedDevice) *Device {
 }
 
 func (d *storedDevice) happened(at time.Time, by, act string) {
-	d.Owe(effect.New(effect.Audit, at, map[string]string{"act": act, "device": d.ID, "by": by}))
+	d.Owe(effect.New(effect.Audit, at, map[string]string{"act": act, "object": "device", "id": d.ID, "by": by}))
 }
 
 // RegisterDevice registers a phone's key. It is anonymous, and the same key
@@ -152,7 +152,7 @@ func (s *Service) RevokeDevice(ctx context.Context, deviceID, by string) (*Devic
 		now := s.now()
 		d.RevokedAt, d.RevokedBy, d.Secret = &now, by, pin{}
 		d.happened(now, by, "device.revoked")
-		d.Owe(effect.New(effect.Webhook, now, map[string]string{"act": "device.revoked", "device": d.ID}))
+		d.Owe(effect.New(effect.Webhook, now, map[string]string{"act": "device.revoked", "object": "device", "id": d.ID}))
 		return nil
 	})
 	if errors.Is(err, store.ErrNotFound) {

@@ -140,7 +140,11 @@ func (r *Report) count(row ImportRow) {
 
 func (s *Service) recordImport(ctx context.Context, by *Principal, rep Report, broken bool) error {
 	rec := &importRecord{ID: rep.ID, By: by.ID(), At: s.now(), Rows: rep.Rows, Created: rep.Created, Updated: rep.Updated, Failed: rep.Failed, Broken: broken}
-	rec.Owe(effect.New(effect.Audit, rec.At, map[string]string{"act": "accounts.imported", "import": rec.ID, "by": rec.By}))
+	data := map[string]string{"act": "accounts.imported", "object": "import", "id": rec.ID, "by": rec.By}
+	if by.Organisation != nil {
+		data["organisation"] = by.Organisation.ID
+	}
+	rec.Owe(effect.New(effect.Audit, rec.At, data))
 	return s.imports.Create(ctx, rec)
 }
 

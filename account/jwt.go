@@ -93,11 +93,11 @@ func (i *issuer) person(claims jwt.MapClaims) (Person, error) {
 			p.Roles = append(p.Roles, r)
 		}
 	}
-	if len(p.Roles) == 0 {
-		if c.DefaultRole == "-" {
-			return p, ErrRole
+	// Without the claim, roles are given here, and nothing takes them away.
+	if len(p.Roles) == 0 && claim(claims, c.Claims.Roles) != nil {
+		if p.Roles, err = c.defaultRoles(); err != nil {
+			return p, err
 		}
-		p.Roles = []Role{c.DefaultRole}
 	}
 	slices.Sort(p.Roles)
 	p.Roles = slices.Compact(p.Roles)
@@ -115,6 +115,13 @@ func (i *issuer) person(claims jwt.MapClaims) (Person, error) {
 	return p, nil
 }
 
+func (c IssuerConfig) defaultRoles() ([]Role, error) {
+	if c.DefaultRole == "-" {
+		return nil, ErrRole
+	}
+	return []Role{c.DefaultRole}, nil
+}
+
 // issuedAccount finds or makes the account of a subject. Two servers that see it
 // first at the same moment agree by the unique indexes.
 func (s *Service) issuedAccount(ctx context.Context, i *issuer, p Person) (*stored, *Organisation, error) {
@@ -129,6 +136,11 @@ func (s *Service) issuedAccount(ctx context.Context, i *issuer, p Person) (*stor
 		}
 		if p.OrganisationCode == "" {
 			return nil, nil, ErrOrganisationUnknown.Becausef("the token of a new person has no %s", i.config.Claims.OrganisationCode)
+		}
+		if len(p.Roles) == 0 {
+			if p.Roles, err = i.config.defaultRoles(); err != nil {
+				return nil, nil, err
+			}
 		}
 		in := OrganisationInput{Name: or(p.OrganisationName, p.OrganisationCode), CreditCode: p.OrganisationCode}
 		o, _, err := s.upsertOrganisation(ctx, by, in, p.Issuer)
@@ -162,7 +174,7 @@ func (s *Service) refresh(ctx context.Context, by *Principal, a *stored, p Perso
 	if err != nil {
 		return nil, nil, err
 	}
-	same := a.Name == p.Name && slices.Equal(a.Roles, p.Roles) && (p.IDNumber == "" || number == p.IDNumber) &&
+	same := a.Name == p.Name && (len(p.Roles) == 0 || slices.Equal(a.Roles, p.Roles)) && (p.IDNumber == "" || number == p.IDNumber) &&
 		(p.Email == "" || a.Email == p.Email) && (p.Mobile == "" || a.Mobile == p.Mobile)
 	if same || a.State != Active {
 		return a, o, nil

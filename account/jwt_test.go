@@ -287,6 +287,47 @@ func TestRolesComeOnlyFromTheMapping(t *testing.T) {
 	}
 }
 
+// Where an issuer says nothing of roles, the operator gives them here.
+func TestWithoutTheClaimRolesAreGivenHere(t *testing.T) {
+	w, p := newJWTWorld(t)
+	c := w.claims()
+	delete(c, "roles")
+	got, err := w.Bearer(t.Context(), p.sign("k1", c))
+	want(t, err, nil)
+	if !got.Has(Employee) {
+		t.Errorf("%v", got.Account.Roles)
+	}
+	_, err = w.SetRoles(t.Context(), w.root, got.Account.ID, []Role{Admin})
+	want(t, err, nil)
+	got, err = w.Bearer(t.Context(), p.sign("k1", c))
+	want(t, err, nil)
+	if !got.Has(Admin) {
+		t.Error("the next request took the role away")
+	}
+	c["roles"] = []string{}
+	got, err = w.Bearer(t.Context(), p.sign("k1", c))
+	want(t, err, nil)
+	if got.Has(Admin) {
+		t.Error("the issuer took the role away, and it stayed")
+	}
+}
+
+// An admin cannot tie a stranger's subject to an account of its organisation.
+func TestOnlyIntegratorsLinkSubjects(t *testing.T) {
+	w, p := newJWTWorld(t)
+	boss := w.as(w.person("boss", Admin))
+	lina := w.person("lina", Employee)
+	for _, person := range []Person{{Login: "lina", Issuer: "portal", ExternalID: "u-1001"}, {Login: "fresh", Name: "x", Issuer: "portal", ExternalID: "u-1001"}} {
+		_, _, err := w.UpsertAccount(t.Context(), boss, person)
+		want(t, err, ErrRole)
+	}
+	got, err := w.Bearer(t.Context(), p.sign("k1", w.claims()))
+	want(t, err, nil)
+	if got.Account.ID == lina.ID {
+		t.Error("linked")
+	}
+}
+
 // The integrator makes people ahead of their first sign-in, under the issuer's name.
 func TestPeopleMadeAheadAreFound(t *testing.T) {
 	w, p := newJWTWorld(t)
@@ -444,7 +485,7 @@ func FuzzClaims(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if !ordinary(p.Roles) || len(p.Roles) == 0 {
+		if !ordinary(p.Roles) {
 			t.Fatalf("roles %v", p.Roles)
 		}
 		if _, err := p.clean(); err != nil {

@@ -38,7 +38,7 @@ func organisationRecord(s store.Store) store.Record[Organisation] {
 
 func (o *Organisation) happened(at time.Time, by *Principal, act string) {
 	o.UpdatedAt = at
-	o.Owe(effect.New(effect.Audit, at, map[string]string{"act": act, "organisation": o.ID, "by": by.ID()}))
+	o.Owe(effect.New(effect.Audit, at, map[string]string{"act": act, "object": "organisation", "id": o.ID, "organisation": o.ID, "by": by.ID()}))
 }
 
 // OrganisationInput is what makes or corrects an organisation.

@@ -121,7 +121,7 @@ func (s *Service) make(ctx context.Context, by *Principal, orgID string, p Perso
 	if err := by.mayMake(orgID, p.Roles); err != nil {
 		return nil, err
 	}
-	if err := s.issuerKnown(p.Issuer); err != nil {
+	if err := s.mayLink(by, p.Issuer); err != nil {
 		return nil, err
 	}
 	if p.Name == "" {
@@ -175,11 +175,15 @@ func (s *Service) organisationOf(ctx context.Context, by *Principal, p Person) (
 	return nil, ErrOrganisationUnknown.At("/organisation_code", "请填写统一社会信用代码", "the organisation's credit code is missing")
 }
 
-// issuerKnown refuses accounts of an issuer that is not configured: nobody could
-// ever sign in to them, and a later issuer of that name would inherit them.
-func (s *Service) issuerKnown(name string) error {
+// mayLink refuses accounts of an issuer that is not configured: nobody could
+// ever sign in to them, and a later issuer of that name would inherit them. An
+// admin may not name an issuer's subject, or could take a stranger's away.
+func (s *Service) mayLink(by *Principal, name string) error {
 	if name == "" {
 		return nil
+	}
+	if err := by.Require(Operator, Integrator); err != nil {
+		return err
 	}
 	for _, i := range s.issuers {
 		if i.config.Name == name {

@@ -212,5 +212,5 @@ func (s *Service) closeGuess(ctx context.Context, deviceID, sealed string, at ti
 func (s *Service) lockPIN(d *storedDevice, at time.Time) {
 	d.Secret.LockedAt = &at
 	d.happened(at, d.ID, "pin.locked")
-	d.Owe(effect.New(effect.Webhook, at, map[string]string{"act": "pin.locked", "device": d.ID}))
+	d.Owe(effect.New(effect.Webhook, at, map[string]string{"act": "pin.locked", "object": "device", "id": d.ID}))
 }

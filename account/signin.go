@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"certlink/internal/effect"
-	"certlink/internal/fault"
 	"certlink/store"
 )
 
@@ -63,7 +62,7 @@ func (s *Service) checkSecrets(ctx context.Context, t *try, login string, in Sig
 		fresh = s.passwords.hashNow(in.Password)
 	}
 	done()
-	t.account = a.ID
+	t.account, t.organisation = a.ID, a.OrganisationID
 	if !right {
 		return nil, ErrCredentials
 	}
@@ -171,7 +170,7 @@ func (s *Service) setPassword(a *stored, by *Principal, hash string) {
 	a.Epoch++
 	now := s.now()
 	a.happened(now, by, "account.password_changed", "", nil)
-	a.Owe(effect.New(effect.Webhook, now, map[string]string{"act": "account.password_changed", "account": a.ID}))
+	a.Owe(effect.New(effect.Webhook, now, map[string]string{"act": "account.password_changed", "object": "account", "id": a.ID, "organisation": a.OrganisationID}))
 }
 
 // SetPassword gives somebody a password: the first one, or one for a person who
@@ -218,10 +217,4 @@ func (s *Service) SetPassword(ctx context.Context, by *Principal, accountID, pas
 		return nil
 	}
 	return err
-}
-
-// IsRefusal says whether err refuses a person's secrets, for metrics.
-func IsRefusal(err error) bool {
-	f := fault.Of(err)
-	return f != nil && (errors.Is(f, ErrCredentials) || errors.Is(f, ErrTOTPWrong) || errors.Is(f, ErrSignInLocked))
 }

@@ -40,7 +40,7 @@ func (s *Service) turn(ctx context.Context, by *Principal, accountID string, to 
 		a.Epoch++
 		now := s.now()
 		a.happened(now, by, act, note(reason, maxNote), nil)
-		a.Owe(effect.New(effect.Webhook, now, map[string]string{"act": act, "account": a.ID}))
+		a.Owe(effect.New(effect.Webhook, now, map[string]string{"act": act, "object": "account", "id": a.ID, "organisation": a.OrganisationID}))
 		return nil
 	})
 }

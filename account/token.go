@@ -50,7 +50,7 @@ func tokenRecord(s store.Store) store.Record[apiToken] {
 }
 
 func (t *apiToken) happened(at time.Time, by *Principal, act string) {
-	t.Owe(effect.New(effect.Audit, at, map[string]string{"act": act, "token": t.Token, "account": t.Account, "by": by.ID()}))
+	t.Owe(effect.New(effect.Audit, at, map[string]string{"act": act, "object": "token", "id": t.Token, "account": t.Account, "by": by.ID()}))
 }
 
 // CreateToken makes an API token for an integrator's account. The secret is

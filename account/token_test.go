@@ -55,6 +55,7 @@ func TestAPITokens(t *testing.T) {
 	_, err = w.Unlock(t.Context(), w.root, api.ID, "")
 	want(t, err, nil)
 
+	w.clock.Advance(time.Minute)
 	short, _, err := w.CreateToken(t.Context(), w.root, api.ID, "一小时", time.Hour)
 	want(t, err, nil)
 	w.clock.Advance(time.Hour)

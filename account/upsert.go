@@ -51,7 +51,7 @@ func (s *Service) upsert(ctx context.Context, by *Principal, p Person) (*stored,
 		if !ordinary(roles) && !by.Has(Operator) {
 			return nil, "", ErrRole
 		}
-		if err := s.issuerKnown(p.Issuer); err != nil {
+		if err := s.mayLink(by, p.Issuer); err != nil {
 			return nil, "", err
 		}
 		o, err := s.organisationOf(ctx, by, p)
@@ -176,7 +176,7 @@ func (s *Service) apply(a *stored, by *Principal, p Person) (bool, error) {
 	details = set(&a.Email, p.Email) || details
 	details = set(&a.Mobile, p.Mobile) || details
 	if p.ExternalID != "" && a.ExternalID == "" {
-		if err := s.issuerKnown(p.Issuer); err != nil {
+		if err := s.mayLink(by, p.Issuer); err != nil {
 			return false, err
 		}
 		a.ExternalID, a.Issuer, details = p.ExternalID, p.Issuer, true
