@@ -149,8 +149,8 @@ export function Layout({ place, children }: { place: Place | 'unknown'; children
               <span class="who-org">{account.organisation?.name}</span>
               <span class="who-name">
                 <span class="visually-hidden">{w('signedInAs')} </span>
-                {account.name}
-                <span class="who-login">（{account.login}）</span>
+                {account.name}{' '}
+                <span class="who-login">{account.login}</span>
               </span>
             </span>
           )}

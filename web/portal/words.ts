@@ -1,5 +1,6 @@
 // Words that several pages of the portal use; each page has its own besides.
-import { dictionary, either } from '../shared/i18n'
+import { visible } from '../shared/format'
+import { dictionary, either, lang } from '../shared/i18n'
 import type { Medium, NamedProvider, Provider, Role } from '../shared/model'
 
 export const w = dictionary(
@@ -106,6 +107,11 @@ export const w = dictionary(
     listSeparator: ', ',
   },
 )
+
+// "王敏（admin）": people of one name are told apart by their login.
+export function personName(a: { name: string; login: string }): string {
+  return lang() === 'en' ? `${visible(a.name)} (${a.login})` : `${visible(a.name)}（${a.login}）`
+}
 
 export function roleName(role: Role): string {
   const names = { admin: 'admin', employee: 'employee', reviewer: 'reviewer', operator: 'operatorRole', integrator: 'integratorRole' } as const

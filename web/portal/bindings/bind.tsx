@@ -13,7 +13,7 @@ import { useDraft } from '../draft'
 import { useLoad } from '../load'
 import { go } from '../router'
 import { call, useApp } from '../state'
-import { productName, providerName, roleName, w } from '../words'
+import { personName, productName, providerName, roleName, w } from '../words'
 import { b } from './words'
 
 const say = dictionary(
@@ -303,7 +303,7 @@ function Who({ form, change, errorName, errorAccount }: { form: BindForm; change
               }}
               options={items.map((c) => ({
                 value: c.id,
-                title: `${visible(c.name)}（${c.login}）`,
+                title: personName(c),
                 testid: `candidate-${c.id}`,
                 note: [c.mobile_masked, ...c.roles.map(roleName), c.bindings ? say('bound', { n: c.bindings }) : '', c.id === session?.account.id ? say('self') : '']
                   .filter(Boolean)
@@ -355,7 +355,7 @@ function CodeDialog({ kind, title, form, change, provider, onClose, onBound }: C
       <p class="session-for">
         <span class="muted">{say('forAccount')}</span>{' '}
         <strong>
-          {kind === 'other' ? `${visible(form.accountName)}（${form.accountLogin}）` : `${visible(self?.name ?? '')}（${self?.login ?? ''}）`}
+          {kind === 'other' ? personName({ name: form.accountName, login: form.accountLogin }) : self && personName(self)}
         </strong>
         {provider && <span class="badge">{productName(provider, 'mobile')}</span>}
       </p>

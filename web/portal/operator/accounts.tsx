@@ -163,15 +163,17 @@ export function AccountsPage() {
                         {a.id === session?.account.id ? (
                           <span class="small muted">{say('self')}</span>
                         ) : a.state === 'closed' ? null : (
-                          <Button
-                            kind={a.state === 'locked' ? 'quiet' : 'quiet-danger'}
-                            size="small"
-                            label={say(a.state === 'locked' ? 'unlockOf' : 'lockOf', { login: a.login })}
-                            onClick={() => setTurning(a)}
-                            testid={a.state === 'locked' ? 'unlock' : 'lock'}
-                          >
-                            {say(a.state === 'locked' ? 'unlock' : 'lock')}
-                          </Button>
+                          <span class="acts">
+                            <Button
+                              kind={a.state === 'locked' ? 'quiet' : 'quiet-danger'}
+                              size="small"
+                              label={say(a.state === 'locked' ? 'unlockOf' : 'lockOf', { login: a.login })}
+                              onClick={() => setTurning(a)}
+                              testid={a.state === 'locked' ? 'unlock' : 'lock'}
+                            >
+                              {say(a.state === 'locked' ? 'unlock' : 'lock')}
+                            </Button>
+                          </span>
                         )}
                       </td>
                     </tr>

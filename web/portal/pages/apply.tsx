@@ -8,7 +8,7 @@ import { useSession } from '../flow/session'
 import { algorithmName } from '../bindings/words'
 import { go } from '../router'
 import { useApp } from '../state'
-import { w } from '../words'
+import { personName, w } from '../words'
 import { Loaded, PhoneTable, useProviders } from './phones'
 
 const say = dictionary(
@@ -141,7 +141,7 @@ function ClaimDialog({ claim, change, onClose }: { claim: Claim; change: (part: 
     <Dialog title={say('claim')} onClose={state === 'accepted' ? undefined : leave} testid="claim-dialog" fallback='[data-testid="claim-demo"]'>
       <p class="session-for">
         <strong>
-          {session?.account.name}（{session?.account.login}）
+          {session && personName(session.account)}
         </strong>
         {product && <span class="badge">{either(product.name_zh, product.name_en)}</span>}
       </p>
