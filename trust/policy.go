@@ -69,9 +69,9 @@ func (p *Policy) check(ctx context.Context, leaf *Certificate, intermediates []*
 	}
 	switch validity(leaf, now) {
 	case -1:
-		return nil, ErrNotYetValid.With("notBefore", leaf.X.NotBefore.UTC().Format(time.RFC3339))
+		return nil, ErrNotYetValid.With("not_before", leaf.X.NotBefore.UTC().Format(time.RFC3339))
 	case 1:
-		return nil, ErrExpired.With("notAfter", leaf.X.NotAfter.UTC().Format(time.RFC3339))
+		return nil, ErrExpired.With("not_after", leaf.X.NotAfter.UTC().Format(time.RFC3339))
 	}
 	chain, err := within(paths, now)
 	if err != nil {

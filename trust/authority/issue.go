@@ -96,7 +96,7 @@ func (a *Authority) Issue(ctx context.Context, r Request) (*trust.Certificate, e
 	l := a.lines[LineFor(r.CSR.Algorithm())]
 	from, until := r.NotBefore.UTC().Truncate(time.Second), r.NotAfter.UTC().Truncate(time.Second)
 	if from.Before(l.issuing.NotBefore()) || until.After(l.issuing.NotAfter()) || !until.After(from) {
-		return nil, ErrTerm.With("notAfter", l.issuing.NotAfter().UTC().Format(time.RFC3339))
+		return nil, ErrTerm.With("not_after", l.issuing.NotAfter().UTC().Format(time.RFC3339))
 	}
 	serial, _ := parseSerial(r.Serial)
 	extensions, err := r.identity()

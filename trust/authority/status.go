@@ -53,7 +53,7 @@ func (v *local) Status(ctx context.Context, leaf, issuer *trust.Certificate, now
 	switch {
 	case state.Revoked:
 		v.proofs.Drop(key)
-		return trust.Proof{}, trust.ErrRevoked.With("revokedAt", state.At.UTC().Format(time.RFC3339))
+		return trust.Proof{}, trust.ErrRevoked.With("revoked_at", state.At.UTC().Format(time.RFC3339))
 	case !state.Known:
 		// Signed with the authority's key and not in its records: that must not be.
 		return trust.Proof{}, trust.ErrRevocationUnavailable.Becausef("the authority has no record of serial number %s", serial)

@@ -50,7 +50,7 @@ func (l *list) proof(leaf *trust.Certificate, address string, now time.Time) (tr
 		return trust.Proof{}, err
 	}
 	if at, revoked := l.crl.revoked[string(leaf.X.SerialNumber.Bytes())]; revoked {
-		return trust.Proof{}, trust.ErrRevoked.With("revokedAt", time.Unix(at, 0).UTC().Format(time.RFC3339))
+		return trust.Proof{}, trust.ErrRevoked.With("revoked_at", time.Unix(at, 0).UTC().Format(time.RFC3339))
 	}
 	return trust.Proof{Kind: trust.ProofCRL, Certificate: leaf.Fingerprint(), Source: address,
 		ThisUpdate: l.crl.thisUpdate, NextUpdate: l.crl.nextUpdate, CheckedAt: now, DER: l.crl.raw}, nil
@@ -60,7 +60,7 @@ func (l *list) proof(leaf *trust.Certificate, address string, now time.Time) (tr
 func (c *Checker) fetchList(ctx context.Context, key listKey, issuer *trust.Certificate, now time.Time) (*list, error) {
 	data, err := c.fetch.get(ctx, key.address, "", nil, c.o.MaxCRL)
 	if errors.Is(err, errTooLarge) {
-		return nil, ErrCRLTooLarge.With("limit", c.o.MaxCRL)
+		return nil, ErrCRLTooLarge.With("bytes_most", c.o.MaxCRL)
 	} else if err != nil {
 		return nil, err
 	}

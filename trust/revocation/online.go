@@ -52,7 +52,7 @@ func (c *Checker) ocspStatus(ctx context.Context, address string, leaf, issuer *
 
 func (a *answer) proof(leaf *trust.Certificate, now time.Time) (trust.Proof, error) {
 	if a.single.Status == ocsp.Revoked {
-		return trust.Proof{}, trust.ErrRevoked.With("revokedAt", a.single.RevokedAt.UTC().Format(time.RFC3339))
+		return trust.Proof{}, trust.ErrRevoked.With("revoked_at", a.single.RevokedAt.UTC().Format(time.RFC3339))
 	}
 	return trust.Proof{Kind: trust.ProofOCSP, Certificate: leaf.Fingerprint(), Source: a.source,
 		ThisUpdate: a.single.ThisUpdate, NextUpdate: a.single.NextUpdate, CheckedAt: now, DER: a.der}, nil
