@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 
@@ -31,16 +30,13 @@ func loadIssuers(path string) ([]account.IssuerConfig, error) {
 	if path == "" {
 		return nil, nil
 	}
-	f, err := os.Open(path)
+	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("CERTLINK_ISSUERS: %w", err)
 	}
-	defer f.Close()
-	var list []account.IssuerConfig
-	d := json.NewDecoder(f)
-	d.DisallowUnknownFields()
-	if err := d.Decode(&list); err != nil {
-		return nil, fmt.Errorf("CERTLINK_ISSUERS: %s is not a JSON list of issuers: %w", path, err)
+	list, err := account.ParseIssuers(raw)
+	if err != nil {
+		return nil, fmt.Errorf("CERTLINK_ISSUERS: %s: %w", path, err)
 	}
 	return list, nil
 }
