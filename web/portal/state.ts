@@ -2,9 +2,9 @@
 // whether the network is there. A sign-in that ends in the middle of something
 // is mended in place: the request waits, the person signs in, it is sent again.
 import { useEffect, useState } from 'preact/hooks'
-import { type SendOptions, send } from '../shared/api'
+import { type SendOptions, raw, send } from '../shared/api'
 import type { Config, Role, SessionView } from '../shared/model'
-import { Problem } from '../shared/problem'
+import { Problem, problemFrom } from '../shared/problem'
 import { clearDrafts } from './draft'
 
 export interface State {
@@ -83,6 +83,9 @@ export async function signOut(): Promise<void> {
     if (!(e instanceof Problem && e.status === 401)) throw e
   }
   clearDrafts()
+  // The next person begins where that person begins, not on the last one's page.
+  globalThis.history?.replaceState(null, '', '#/')
+  globalThis.dispatchEvent?.(new Event('hashchange'))
   set({ session: null, again: undefined })
 }
 
@@ -112,19 +115,37 @@ export interface Reply<T> {
   requestId: string
 }
 
-export async function ask<T>(method: string, url: string, options?: SendOptions): Promise<Reply<T>> {
-  const once = async () => {
-    const answer = await send(method, url, options)
-    return { body: answer.body as T, requestId: answer.headers.get('X-Request-Id') ?? '' }
-  }
+async function signedIn<T>(once: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   try {
     return await once()
   } catch (e) {
     if (!(e instanceof Problem) || e.code !== 'sign_in_required' || !state.session) throw e
     await signInAgain(e)
-    if (options?.signal?.aborted) throw e
+    if (signal?.aborted) throw e
     return once()
   }
+}
+
+export function ask<T>(method: string, url: string, options?: SendOptions): Promise<Reply<T>> {
+  return signedIn(async () => {
+    const answer = await send(method, url, options)
+    return { body: answer.body as T, requestId: answer.headers.get('X-Request-Id') ?? '' }
+  }, options?.signal)
+}
+
+// A file is fetched first and then handed to the person, so that a refusal is
+// shown like any other instead of being saved under the file's name.
+export async function download(url: string, name: string): Promise<void> {
+  const blob = await signedIn(async () => {
+    const response = await raw('GET', url, { timeoutMs: 60_000 })
+    if (!response.ok) throw await problemFrom(response)
+    return response.blob()
+  })
+  const link = document.createElement('a')
+  link.href = URL.createObjectURL(blob)
+  link.download = name
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
 }
 
 export async function call<T>(method: string, url: string, options?: SendOptions): Promise<T> {

@@ -1,10 +1,25 @@
+import { useState } from 'preact/hooks'
 import { dateTime, groups, visible } from '../../shared/format'
 import type { Binding } from '../../shared/model'
-import { Dialog, Icon } from '../../shared/ui'
+import { type Problem, asProblem } from '../../shared/problem'
+import { Button, Dialog, Icon, ProblemNote } from '../../shared/ui'
+import { download } from '../state'
 import { mediumName, providerName } from '../words'
 import { algorithmName, b } from './words'
 
 export function DetailsDialog({ binding: x, onClose }: { binding: Binding; onClose: () => void }) {
+  const [busy, setBusy] = useState(false)
+  const [problem, setProblem] = useState<Problem | undefined>(undefined)
+  const fetchEvidence = async () => {
+    setBusy(true)
+    setProblem(undefined)
+    try {
+      await download(`/v1/bindings/${encodeURIComponent(x.id)}/evidence?format=zip`, `certlink-evidence-${x.id}.zip`)
+    } catch (e) {
+      setProblem(asProblem(e))
+    }
+    setBusy(false)
+  }
   const c = x.certificate
   const rows: [string, string, boolean?][] = [
     [b('holder'), visible(c.holder_name)],
@@ -38,13 +53,14 @@ export function DetailsDialog({ binding: x, onClose }: { binding: Binding; onClo
       </dl>
       {x.evidence_id && (
         <p class="evidence">
-          <a class="button" href={`/v1/bindings/${encodeURIComponent(x.id)}/evidence`} download={`certlink-evidence-${x.id}.zip`} data-testid="evidence">
+          <Button busy={busy} onClick={() => void fetchEvidence()} testid="evidence">
             <Icon name="download" />
             {b('evidence')}
-          </a>
+          </Button>
           <span class="hint">{b('evidenceText')}</span>
         </p>
       )}
+      {problem && <ProblemNote problem={problem} />}
     </Dialog>
   )
 }

@@ -36,6 +36,12 @@ function stageOf(r: Running): Stage {
   return 'over'
 }
 
+// A refusal for a reason stays a refusal until something is changed; a lost
+// session, or a server too busy, does not.
+function canRetry(r: Running): boolean {
+  return r.problem !== undefined && (r.problem.passing || r.session !== undefined)
+}
+
 function heading(r: Running, stage: Stage, purpose: 'bind' | 'enroll'): string {
   switch (stage) {
     case 'starting':
@@ -157,11 +163,15 @@ export function SessionPanel(p: Props) {
       )}
       {stage === 'refused' && r.problem && (
         <div class="stack">
-          <ProblemNote problem={r.problem} meaning={f('startFailed')} onRetry={r.restart} retryText={f('again')}>
+          <ProblemNote problem={r.problem} meaning={f('startFailed')} onRetry={canRetry(r) ? r.restart : undefined} retryText={f('again')}>
             {typeof r.problem.extra['until'] === 'string' && <p>{f('blockedUntil', { time: time(r.problem.extra['until']) })}</p>}
           </ProblemNote>
           <div class="row">
-            {p.onBack && <Button onClick={p.onBack}>{w('back')}</Button>}
+            {p.onBack && (
+              <Button kind={canRetry(r) ? 'secondary' : 'primary'} onClick={p.onBack} testid="back">
+                {w('back')}
+              </Button>
+            )}
             <Button onClick={p.onDone} testid="done">
               {w('close')}
             </Button>
