@@ -39,6 +39,9 @@ var startBody = []byte(`{"purpose":"bind","provider":"` + provider + `"}`)
 // confirms, the page hears of it and reads the binding.
 func (k *worker) flow(ctx context.Context, p *people, i int) (t timing, err error) {
 	token := p.tokens[i]
+	mobile := <-p.phones
+	mobile.line = k.mobile
+	defer func() { p.phones <- mobile }()
 	t0 := time.Now()
 	a, err := k.page.do("POST", "/v1/qr-sessions", startBody, "Authorization", token)
 	if err != nil {
@@ -78,19 +81,19 @@ func (k *worker) flow(ctx context.Context, p *people, i int) (t timing, err erro
 		}
 	}()
 
-	s, err := k.phone.Scan(ctx, code)
+	s, err := mobile.Scan(ctx, code)
 	if err != nil {
 		return t, fmt.Errorf("scan: %w", err)
 	}
 	t3 := time.Now()
 	t[stepScan] = t3.Sub(t2)
-	jws, err := k.phone.Sign(s, p.keys[i])
+	jws, err := mobile.Sign(s, p.keys[i])
 	if err != nil {
 		return t, fmt.Errorf("sign: %w", err)
 	}
 	t4 := time.Now()
 	t[stepSign] = t4.Sub(t3)
-	if err := k.phone.Send(ctx, s, jws); err != nil {
+	if err := mobile.Send(ctx, s, jws); err != nil {
 		return t, fmt.Errorf("confirm: %w", err)
 	}
 	if s.State != "confirmed" || s.Result == nil {

@@ -180,7 +180,7 @@ func (o *options) measure(ctx context.Context, dir string, w *world, s *server, 
 	}
 	defer p.close()
 	n := max(o.flows+o.warm, (o.idle+portalsEach-1)/portalsEach)
-	say("making %d accounts and certificates, and %d phones", n, o.concurrency)
+	say("making %d accounts and certificates, and %d phones", n, p.phonesFor(n))
 	if err := p.make(ctx, strconv.FormatInt(time.Now().UnixMilli(), 36), n); err != nil {
 		return err
 	}

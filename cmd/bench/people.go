@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -19,19 +21,46 @@ type people struct {
 	tokens  []string
 	keys    []*phone.Key
 	workers []*worker
+	// phones lie in a queue: whoever needs one takes the one that was not used for
+	// longest, so that none meets the server's limit for one phone.
+	phones chan *handset
+}
+
+// flowsPerPhone keeps a phone below that limit (60 calls at once, then 10 a second)
+// even if all its flows came at once: a flow makes two calls.
+const flowsPerPhone = 20
+
+// handset is a phone and the connection of the worker who has it in hand.
+type handset struct {
+	*phone.Phone
+	lane
+}
+
+type lane struct{ line *wire }
+
+func newHandset(url string) (*handset, error) {
+	h := &handset{}
+	var err error
+	h.Phone, err = phone.New(url, phone.Over(transport{&h.lane}), phone.Once())
+	return h, err
+}
+
+// transport is how the phone sends.
+type transport struct{ *lane }
+
+func (t transport) Send(ctx context.Context, c *phone.Call) (*phone.Answer, error) {
+	return t.line.Send(ctx, c)
 }
 
 // worker is one person at a time, at a desk with a phone. It has three connections, as
 // a browser page, its event stream and a phone do.
 type worker struct {
 	page, stream, mobile *wire
-	phone                *phone.Phone
 	events               chan streamed
 	watch                chan struct{}
 	once                 sync.Once
 }
 
-// run numbers runs apart, so that several can use one server.
 func newPeople(w *world, s *server, concurrency int) (*people, error) {
 	p := &people{w: w, s: s}
 	for range concurrency {
@@ -52,10 +81,8 @@ func newWorker(url string) (*worker, error) {
 			return nil, err
 		}
 	}
-	var err error
-	k.phone, err = phone.New(url, phone.Over(k.mobile), phone.Once())
 	go k.follow()
-	return k, err
+	return k, nil
 }
 
 func (k *worker) close() {
@@ -71,19 +98,30 @@ func (p *people) close() {
 	}
 }
 
-// make prepares n people named by prefix, and registers the workers' phones.
+// phonesFor is how many phones n flows need, with enough lying ready for everybody.
+func (p *people) phonesFor(n int) int {
+	return max(2*len(p.workers), (n+flowsPerPhone-1)/flowsPerPhone)
+}
+
+// make prepares n people named by prefix, and registers the phones.
 func (p *people) make(ctx context.Context, prefix string, n int) error {
 	wallet, err := phone.New(p.s.url)
 	if err != nil {
 		return err
 	}
 	p.tokens, p.keys = make([]string, n), make([]*phone.Key, n)
-	var next atomic.Int64
+	phones := p.phonesFor(n)
+	p.phones = make(chan *handset, phones)
+	var next, registered atomic.Int64
 	g, ctx := errgroup.WithContext(ctx)
-	for i, k := range p.workers {
+	for _, k := range p.workers {
 		g.Go(func() error {
-			if err := k.phone.Register(ctx, fmt.Sprintf("bench %d", i+1)); err != nil {
-				return fmt.Errorf("registering a phone: %w", err)
+			for ctx.Err() == nil && int(registered.Add(1)) <= phones {
+				h, err := k.register(ctx)
+				if err != nil {
+					return fmt.Errorf("registering a phone: %w", err)
+				}
+				p.phones <- h
 			}
 			for ctx.Err() == nil {
 				i := int(next.Add(1)) - 1
@@ -98,6 +136,25 @@ func (p *people) make(ctx context.Context, prefix string, n int) error {
 		})
 	}
 	return g.Wait()
+}
+
+// register makes a phone known. Servers let in so many new ones a second.
+func (k *worker) register(ctx context.Context) (*handset, error) {
+	h, err := newHandset(k.page.base.String())
+	if err != nil {
+		return nil, err
+	}
+	h.line = k.mobile
+	for {
+		err := h.Register(ctx, "bench")
+		var limited *phone.Problem
+		if !errors.As(err, &limited) || limited.Status != 429 || limited.RetryAfter > time.Minute {
+			return h, err
+		}
+		if err := sleep(ctx, max(limited.RetryAfter, time.Second)); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // person makes the i-th person: a token, an account by its first use, and a
@@ -115,9 +172,6 @@ func (p *people) person(k *worker, wallet *phone.Phone, prefix string, i int) er
 	}
 	if a.status != 200 {
 		return fmt.Errorf("making an account: %s", refused(a))
-	}
-	if wallet == nil {
-		return nil
 	}
 	key, der, err := p.w.authority.leaf(name)
 	if err != nil {
