@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"encoding/binary"
 	"strconv"
 	"sync"
 	"time"
@@ -40,7 +39,7 @@ func openFeed(c *conn) (*feed, error) {
 	found, err := s.step()
 	if found {
 		f.newest = uint64(s.int(0))
-		f.last = f.newest + uint64(len(decodeChanges(s.view(1)))) - 1
+		f.last = f.newest + uint64(len(engine.DecodeChanges(s.view(1)))) - 1
 	}
 	s.reset()
 	if err != nil {
@@ -73,7 +72,7 @@ func (w *writer) writeFeed(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	blob := encodeChanges(w.changes)
+	blob := engine.EncodeChanges(w.changes)
 	if err := w.c.room(len(blob)); err != nil {
 		return err
 	}
@@ -213,49 +212,11 @@ func (f *feed) read(c *conn, at uint64, limit int) ([]store.Change, uint64, erro
 			break
 		}
 		first := uint64(s.int(0))
-		for i, ch := range decodeChanges(s.view(1)) {
+		for i, ch := range engine.DecodeChanges(s.view(1)) {
 			if n := first + uint64(i); n > at && len(changes) < limit {
 				changes, at = append(changes, ch), n
 			}
 		}
 	}
 	return changes, at, nil
-}
-
-// encodeChanges writes changes one after the other: collection and id, each
-// with its length before it, and the revision.
-func encodeChanges(changes []store.Change) []byte {
-	b := make([]byte, 0, 48*len(changes))
-	for _, c := range changes {
-		b = binary.AppendUvarint(b, uint64(len(c.Collection)))
-		b = append(b, c.Collection...)
-		b = binary.AppendUvarint(b, uint64(len(c.ID)))
-		b = append(b, c.ID...)
-		b = binary.AppendUvarint(b, uint64(c.Rev))
-	}
-	return b
-}
-
-// decodeChanges is the reverse. What cannot be read ends it: the feed is only a
-// hint, and no reason to stop.
-func decodeChanges(b []byte) (changes []store.Change) {
-	number := func() uint64 {
-		n, used := binary.Uvarint(b)
-		b = b[max(used, 0):]
-		return n
-	}
-	text := func() string {
-		n := min(number(), uint64(len(b)))
-		s := string(b[:n])
-		b = b[n:]
-		return s
-	}
-	for len(b) > 0 {
-		c := store.Change{Collection: text(), ID: text(), Rev: int64(number())}
-		if c.Collection == "" {
-			break
-		}
-		changes = append(changes, c)
-	}
-	return changes
 }

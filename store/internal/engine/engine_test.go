@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -41,6 +42,7 @@ func TestSchemaMistakes(t *testing.T) {
 	}
 	for want, declared := range map[string][]store.Collection{
 		`"Bad"`:            {{Name: "Bad"}},
+		"engines' own":     {{Name: "certlink_feed"}},
 		"declared twice":   {{Name: "a"}, {Name: "a"}},
 		"x is declared tw": {{Name: "a", Indexes: ix("x", "x")}},
 		`index "x y"`:      {{Name: "a", Indexes: ix("x y")}},
@@ -50,6 +52,24 @@ func TestSchemaMistakes(t *testing.T) {
 			t.Errorf("got %v, want an error with %q", err, want)
 		}
 	}
+}
+
+func TestChangesRoundTrip(t *testing.T) {
+	want := []store.Change{{Collection: "a", ID: "1", Rev: 1}, {Collection: "things", ID: "中\x00 ", Rev: 1 << 40}, {Collection: "b", ID: strings.Repeat("x", 300), Rev: 0}}
+	if got := DecodeChanges(EncodeChanges(want)); !slices.Equal(got, want) {
+		t.Fatalf("got %+v", got)
+	}
+}
+
+// FuzzDecodeChanges: a damaged row gives fewer changes and nothing worse.
+func FuzzDecodeChanges(f *testing.F) {
+	f.Add(EncodeChanges([]store.Change{{Collection: "things", ID: "a", Rev: 7}, {Collection: "b", ID: "c", Rev: 1}}))
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 'a'})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if got := DecodeChanges(b); len(got) > len(b) {
+			t.Fatalf("%d changes from %d bytes", len(got), len(b))
+		}
+	})
 }
 
 // FuzzCursor: whatever comes back from outside either is refused or is a place

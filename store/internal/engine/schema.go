@@ -38,6 +38,9 @@ func NewSchema(declared []store.Collection) (Schema, error) {
 		if !name.MatchString(d.Name) {
 			return nil, fmt.Errorf("collection %q: a name is made of a-z and _", d.Name)
 		}
+		if strings.HasPrefix(d.Name, "certlink_") {
+			return nil, fmt.Errorf("collection %s: names with certlink_ are the engines' own", d.Name)
+		}
 		if s[d.Name] != nil {
 			return nil, fmt.Errorf("collection %s is declared twice", d.Name)
 		}
@@ -125,4 +128,10 @@ func (c *Collection) CheckDoc(d store.Doc) error {
 		return fmt.Errorf("store: %s/%s: the document has %d bytes, and %d are the most", c.Name, d.ID, len(d.Body), MaxBody)
 	}
 	return nil
+}
+
+// Has tells whether an index is declared.
+func (c *Collection) Has(index string) bool {
+	_, ok := c.number[index]
+	return ok
 }
