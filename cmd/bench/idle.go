@@ -31,8 +31,9 @@ const (
 	portalsEach = 10
 )
 
-// idle opens n portals and measures the server for a while.
-func (p *people) idle(ctx context.Context, n int) (*idleLoad, error) {
+// idle opens n portals, for the people from the number first on, and measures the server
+// for a while.
+func (p *people) idle(ctx context.Context, first, n int) (*idleLoad, error) {
 	if p.s.pid == 0 {
 		return nil, fmt.Errorf("-idle needs to know the server's process; name it with -pid")
 	}
@@ -73,7 +74,7 @@ func (p *people) idle(ctx context.Context, n int) (*idleLoad, error) {
 				if i >= n {
 					return nil
 				}
-				w, err := k.portal(p.tokens[i/portalsEach])
+				w, err := k.portal(p.tokens[first+i/portalsEach])
 				if err != nil {
 					return fmt.Errorf("opening portal %d: %w", i+1, err)
 				}

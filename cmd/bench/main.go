@@ -179,7 +179,8 @@ func (o *options) measure(ctx context.Context, dir string, w *world, s *server, 
 		return err
 	}
 	defer p.close()
-	n := max(o.flows+o.warm, (o.idle+portalsEach-1)/portalsEach)
+	bound := o.warm + o.flows // the first people; those after them only open portals
+	n := bound + (o.idle+portalsEach-1)/portalsEach
 	say("making %d accounts and certificates, and %d phones", n, p.phonesFor(n))
 	if err := p.make(ctx, strconv.FormatInt(time.Now().UnixMilli(), 36), n); err != nil {
 		return err
@@ -222,7 +223,7 @@ func (o *options) measure(ctx context.Context, dir string, w *world, s *server, 
 	}
 	if o.idle > 0 {
 		say("opening %d portals", o.idle)
-		if r.Idle, err = p.idle(ctx, o.idle); err != nil {
+		if r.Idle, err = p.idle(ctx, bound, o.idle); err != nil {
 			return err
 		}
 	}
