@@ -114,6 +114,10 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 		return err
 	}
 
+	for _, warning := range p.catalogue.Outdated(p.clock()) {
+		p.log.Warn("a trust anchor of the catalogue is outside its term", "anchor", warning)
+	}
+
 	p.hub = feed.NewHub(p.store)
 	config := mobilecert.Config{Store: p.store, Clock: p.clock, Hub: p.hub, Seal: p.ring, Catalogue: p.catalogue,
 		People: people{p.accounts}, BindingsPerAccount: s.BindingsEach}
@@ -137,7 +141,7 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 	}
 	p.qr = qr.New(qr.Config{
 		Store: p.store, Clock: p.clock, Hub: p.hub, Engine: p.engine, Origin: origin, Times: qr.DefaultTimes(), MaxOpen: 20,
-		HoldsCertificate: certificates.HoldsCertificate,
+		HoldsCertificate: mobilecert.HoldsCertificate(certificates, bindings),
 		DeviceName: func(ctx context.Context, device string) (string, error) {
 			d, err := p.accounts.Device(ctx, device)
 			if err != nil {

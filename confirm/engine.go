@@ -18,8 +18,6 @@ import (
 	"maps"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"certlink/internal/clock"
 	"certlink/internal/fault"
 	"certlink/store"
@@ -297,6 +295,11 @@ func (e *Engine) Act(ctx context.Context, c *Confirmation, device string, v *Ver
 		return nil, err
 	}
 	if v == nil {
+		// From before: a crash, or the store was away between the act and the
+		// carrier's change of state.
+		if done, err := e.byName[s.Purpose].Done(ctx, s); done != nil || err != nil {
+			return done, err
+		}
 		if v, s, err = e.signature(c, device, c.JWS); err != nil {
 			return nil, err
 		}
@@ -305,19 +308,12 @@ func (e *Engine) Act(ctx context.Context, c *Confirmation, device string, v *Ver
 		return nil, err
 	}
 	// The accepted statement is stored already; the evidence is its copy in the
-	// form that outlives the carrier. Both writes are idempotent, so their order
-	// does not matter and they share one group commit.
-	var result *Result
-	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return e.keep(gctx, c, s, v) })
-	g.Go(func() (err error) {
-		result, err = e.byName[s.Purpose].Act(gctx, &Accepted{Statement: s, Request: c.Request, Signer: v.signer, At: *c.AcceptedAt})
-		return err
-	})
-	if err := g.Wait(); err != nil {
+	// form that outlives the carrier. It is kept before the act, so that
+	// whatever was done has its evidence.
+	if err := e.keep(ctx, c, s, v); err != nil {
 		return nil, err
 	}
-	return result, nil
+	return e.byName[s.Purpose].Act(ctx, &Accepted{Statement: s, Request: c.Request, Signer: v.signer, At: *c.AcceptedAt})
 }
 
 // Final reports whether repeating an act could not change its refusal.

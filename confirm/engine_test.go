@@ -54,6 +54,12 @@ func (b *bench) Check(context.Context, *confirm.Statement, confirm.Signer) error
 	}
 	return nil
 }
+func (b *bench) Done(_ context.Context, s *confirm.Statement) (*confirm.Result, error) {
+	if b.acts == 0 {
+		return nil, nil
+	}
+	return &confirm.Result{Kind: "binding", ID: s.ID}, nil
+}
 func (b *bench) Act(_ context.Context, a *confirm.Accepted) (*confirm.Result, error) {
 	b.acts++
 	return &confirm.Result{Kind: "binding", ID: a.Statement.ID}, nil
@@ -251,6 +257,10 @@ func TestActChecksAgainAndKeepsEvidence(t *testing.T) {
 				if _, err := b.engine.Act(ctx, c, "device", nil); err != nil {
 					t.Fatal(err)
 				}
+				b.superseded = true // what has been done stays done
+			}
+			if b.acts != 1 {
+				t.Fatalf("acted %d times", b.acts)
 			}
 			verifyOffline(t, b, c, h)
 		})

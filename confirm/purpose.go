@@ -84,6 +84,10 @@ type Purpose interface {
 	// Check decides whether this signer may do it now. It is called before a
 	// signature is accepted, and again before the act.
 	Check(ctx context.Context, s *Statement, signer Signer) error
+	// Done finds the result of an act that was done, nil if it was not. It is
+	// asked first when an act is owed from before: what has been done stays
+	// done, even if it would be refused by now.
+	Done(ctx context.Context, s *Statement) (*Result, error)
 	// Act does it. It must be idempotent by the statement's id: it is called
 	// again after a crash, and may be called twice at once.
 	Act(ctx context.Context, a *Accepted) (*Result, error)

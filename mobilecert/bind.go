@@ -3,6 +3,7 @@ package mobilecert
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"certlink/confirm"
 	"certlink/trust"
@@ -114,6 +115,22 @@ func (p *Bind) Act(ctx context.Context, a *confirm.Accepted) (*confirm.Result, e
 	if b, err = p.bindings.create(ctx, b); err != nil {
 		return nil, err
 	}
+	return bound(b)
+}
+
+// Done finds the binding that the statement has made.
+func (p *Bind) Done(ctx context.Context, s *confirm.Statement) (*confirm.Result, error) {
+	b, err := p.bindings.Get(ctx, s.ID)
+	if errors.Is(err, ErrBindingUnknown) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return bound(b)
+}
+
+func bound(b *Binding) (*confirm.Result, error) {
 	view, err := json.Marshal(resultOfBinding(b))
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package mobilecert
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"certlink/confirm"
 	"certlink/trust"
@@ -131,6 +132,22 @@ func (p *Enroll) Act(ctx context.Context, a *confirm.Accepted) (*confirm.Result,
 	if err != nil {
 		return nil, err
 	}
+	return collected(c)
+}
+
+// Done finds the certificate that the statement has brought about.
+func (p *Enroll) Done(ctx context.Context, s *confirm.Statement) (*confirm.Result, error) {
+	c, err := p.certificates.Get(ctx, s.ID)
+	switch {
+	case errors.Is(err, ErrCertificateUnknown), err == nil && c.State == Issuing:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return collected(c)
+}
+
+func collected(c *Certificate) (*confirm.Result, error) {
 	view, err := json.Marshal(resultOfCertificate(c))
 	if err != nil {
 		return nil, err

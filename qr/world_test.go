@@ -57,6 +57,18 @@ func (c *counting) Begin(context.Context, confirm.Request) (confirm.Terms, error
 }
 func (c *counting) CheckKey(context.Context, confirm.Request, *trust.CSR) error     { return nil }
 func (c *counting) Check(context.Context, *confirm.Statement, confirm.Signer) error { return nil }
+func (c *counting) Done(_ context.Context, s *confirm.Statement) (*confirm.Result, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.acts[s.ID] == 0 {
+		return nil, nil
+	}
+	return c.result(s)
+}
+func (c *counting) result(s *confirm.Statement) (*confirm.Result, error) {
+	view, err := json.Marshal(map[string]string{"for": s.For().Name})
+	return &confirm.Result{Kind: "binding", ID: s.ID, View: view}, err
+}
 func (c *counting) Act(_ context.Context, a *confirm.Accepted) (*confirm.Result, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -66,8 +78,7 @@ func (c *counting) Act(_ context.Context, a *confirm.Accepted) (*confirm.Result,
 		}
 	}
 	c.acts[a.Statement.ID]++
-	view, _ := json.Marshal(map[string]string{"for": a.Statement.For().Name})
-	return &confirm.Result{Kind: "binding", ID: a.Statement.ID, View: view}, nil
+	return c.result(a.Statement)
 }
 
 var errLocked = fault.New(fault.Forbidden, "test_locked", "锁定", "locked")
