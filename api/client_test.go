@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"certlink/account"
 	"certlink/internal/id"
 	"certlink/trust"
 	"certlink/trust/trusttest"
@@ -49,6 +50,14 @@ func (w *world) browser(login string) *client {
 	c.cookies["certlink_browser"] = id.Secret(32)
 	c.header.Set("Origin", w.origin)
 	c.header.Set("User-Agent", "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36 Edg/142.0.0.0")
+	return c
+}
+
+// signedInAnew signs in as people do.
+func (w *world) signedInAnew(login string) *client {
+	w.t.Helper()
+	c := w.browser(login)
+	c.post("/v1/session", map[string]string{"login": login, "password": account.DemoPassword}).ok(200)
 	return c
 }
 

@@ -93,7 +93,7 @@ func (c checked) RoundTrip(req *http.Request) (*http.Response, error) {
 		resp.Body = io.NopCloser(bytes.NewReader(body))
 	}
 	if err := theContract().check(req, sent, resp, body, stream); err != nil {
-		c.t.Errorf("%s %s: %v\n%.800s", req.Method, req.URL.Path, err, body)
+		c.t.Errorf("%s %s: %.300s\n%.800s", req.Method, req.URL.Path, err.Error(), body)
 	}
 	return resp, nil
 }

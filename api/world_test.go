@@ -22,14 +22,17 @@ import (
 	"certlink/api"
 	"certlink/confirm"
 	"certlink/internal/audit"
+	"certlink/internal/effect"
 	"certlink/internal/feed"
 	"certlink/internal/seal"
 	"certlink/mobilecert"
+	"certlink/push"
 	"certlink/qr"
 	"certlink/store"
 	"certlink/store/sqlite"
 	"certlink/trust"
 	"certlink/trust/authority"
+	_ "certlink/trust/revocation" // so that its codes are known, as in the program
 	"certlink/trust/trusttest"
 )
 
@@ -43,8 +46,11 @@ func check(t testing.TB, err error) {
 }
 
 // shifted is a clock that runs, from the moment the tests' certificates are good
-// for, and can be moved on.
-type shifted struct{ offset atomic.Int64 }
+// for, and can be moved on, or stopped.
+type shifted struct {
+	offset  atomic.Int64
+	stopped atomic.Pointer[time.Time]
+}
 
 func newClock() *shifted {
 	c := new(shifted)
@@ -53,10 +59,16 @@ func newClock() *shifted {
 }
 
 func (c *shifted) Now() time.Time {
+	if at := c.stopped.Load(); at != nil {
+		return *at
+	}
 	return time.Now().UTC().Add(time.Duration(c.offset.Load()))
 }
 
 func (c *shifted) Advance(d time.Duration) { c.offset.Add(int64(d)) }
+
+// Stop stops the clock at a moment.
+func (c *shifted) Stop(at time.Time) { c.stopped.Store(&at) }
 
 func schema() []store.Collection {
 	return slices.Concat(account.Collections(), mobilecert.Collections(), confirm.Collections(), qr.Collections(), audit.Collections())
@@ -108,7 +120,7 @@ type made struct {
 	clock    *shifted
 	ca       *authority.Authority // the demo authority
 	sessions map[string]string    // login → token
-	token    string            // the integrator's
+	token    string               // the integrator's
 }
 
 var cheap = account.Limits{PasswordMemoryKiB: 19 << 10, PasswordTime: 1}
@@ -148,6 +160,7 @@ type world struct {
 type settings struct {
 	api      api.Config
 	account  account.Limits
+	issuers  []account.IssuerConfig
 	times    qr.Times
 	maxOpen  int
 	products []*mobilecert.Product
@@ -261,7 +274,7 @@ func (w *world) start() {
 	if s.store != nil {
 		db = s.store(db)
 	}
-	w.accounts, err = account.New(account.Config{Store: db, Clock: w.clock.Now, Seal: w.ring, Demo: s.api.Demo, Limits: s.account})
+	w.accounts, err = account.New(account.Config{Store: db, Clock: w.clock.Now, Seal: w.ring, Demo: s.api.Demo, Limits: s.account, Issuers: s.issuers})
 	check(t, err)
 	ca := w.made.ca
 	w.hub = feed.NewHub(db)
@@ -311,6 +324,15 @@ func (w *world) start() {
 		polling.Wait()
 		accounts.Close()
 	})
+}
+
+// settle carries out what changes owe, as the relay does in the background.
+func (w *world) settle() {
+	w.t.Helper()
+	done := func(context.Context, effect.Effect) error { return nil }
+	check(w.t, push.NewRelay(w.store, schema(), map[string]push.Handler{
+		effect.Audit: audit.New(w.store).Carry, qr.EffectNotMe: w.qr.CarryNotMe, effect.Webhook: done, effect.Push: done,
+	}).Run(ctx))
 }
 
 // people shows accounts to mobilecert.
