@@ -163,6 +163,7 @@ type settings struct {
 	issuers  []account.IssuerConfig
 	times    qr.Times
 	maxOpen  int
+	listener func(net.Listener) net.Listener
 	products []*mobilecert.Product
 	// store wraps the engine.
 	store func(store.Store) store.Store
@@ -270,6 +271,9 @@ func (w *world) start() {
 		Lasting: func(name string) bool { return name == "portal/main-ABCD2345.js" },
 	}}
 	w.change(&s)
+	if s.listener != nil {
+		ln = s.listener(ln)
+	}
 	db := w.store
 	if s.store != nil {
 		db = s.store(db)
@@ -287,12 +291,12 @@ func (w *world) start() {
 	enroll, err := mobilecert.NewEnroll(cfg, w.certs, true, products...)
 	check(t, err)
 	engine, err := confirm.New(confirm.Config{
-		Store: db, Clock: w.clock.Now, Audience: w.origin, Directory: w.accounts, Certificates: w.certs,
+		Store: db, Clock: w.clock.Now, Audience: s.api.Origin, Directory: w.accounts, Certificates: w.certs,
 		Policy: cfg.Catalogue.Policy, Revocation: w.revoked, Purposes: []confirm.Purpose{mobilecert.NewBind(cfg, w.bindings), enroll},
 	})
 	check(t, err)
 	w.qr = qr.New(qr.Config{
-		Store: db, Clock: w.clock.Now, Hub: w.hub, Engine: engine, Origin: w.origin, Times: s.times, MaxOpen: s.maxOpen,
+		Store: db, Clock: w.clock.Now, Hub: w.hub, Engine: engine, Origin: s.api.Origin, Times: s.times, MaxOpen: s.maxOpen,
 		HoldsCertificate: w.certs.HoldsCertificate,
 		DeviceName: func(ctx context.Context, id string) (string, error) {
 			d, err := w.accounts.Device(ctx, id)
