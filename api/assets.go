@@ -130,7 +130,7 @@ func (s *Server) file(c *call, name string) error {
 	body := f.body
 	if f.gzipped != nil {
 		h.Set(fiber.HeaderVary, fiber.HeaderAcceptEncoding)
-		if c.f.AcceptsEncodings("gzip") == "gzip" {
+		if offered := c.header(fiber.HeaderAcceptEncoding); strings.Contains(offered, "gzip") && !strings.Contains(offered, "gzip;q=0") {
 			h.Set(fiber.HeaderContentEncoding, "gzip")
 			tag, body = `"`+f.etag+`-gz"`, f.gzipped
 		}

@@ -34,6 +34,7 @@ type Limits struct {
 	PerSession  int // and for one QR session
 	Remembered  int // accounts, sessions and devices counted at once, of each kind
 
+	Read      time.Duration // for a whole request to arrive
 	Timeout   time.Duration // for the work of one request
 	Heartbeat time.Duration // between signs of life on an event stream
 	Flush     time.Duration // a stream that does not take its bytes for this long is cut
@@ -45,7 +46,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		Global: Rate{5000, 10000}, Starts: Rate{0.5, 20}, Account: Rate{20, 100}, Session: Rate{5, 40}, Device: Rate{10, 60},
 		Connections: 20000, Streams: 10000, PerSession: 8, Remembered: 50000,
-		Timeout: 10 * time.Second, Heartbeat: 8 * time.Second, Flush: 5 * time.Second, Wait: 25 * time.Second,
+		Read: 15 * time.Second, Timeout: 10 * time.Second, Heartbeat: 8 * time.Second, Flush: 5 * time.Second, Wait: 25 * time.Second,
 	}
 }
 
@@ -58,6 +59,7 @@ func (l Limits) withDefaults() Limits {
 	l.Streams = cmp.Or(l.Streams, d.Streams)
 	l.PerSession = cmp.Or(l.PerSession, d.PerSession)
 	l.Remembered = cmp.Or(l.Remembered, d.Remembered)
+	l.Read = cmp.Or(l.Read, d.Read)
 	l.Timeout = cmp.Or(l.Timeout, d.Timeout)
 	l.Heartbeat = min(cmp.Or(l.Heartbeat, d.Heartbeat), 10*time.Second) // the protocol's word
 	l.Flush = cmp.Or(l.Flush, d.Flush)

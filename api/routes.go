@@ -123,7 +123,7 @@ func (s *Server) addPage(method, path string, steps ...step) { s.route(method, p
 
 func (s *Server) route(method, path string, page bool, steps []step) {
 	m := s.metrics.of(method, path)
-	s.table = append(s.table, routeKey{method, path})
+	s.table = append(s.table, routeKey{method, path, page})
 	handle := func(f *fiber.Ctx) error {
 		start := time.Now()
 		c := s.newCall(f, path)

@@ -91,7 +91,10 @@ type Server struct {
 	cancel   context.CancelFunc
 }
 
-type routeKey struct{ method, path string }
+type routeKey struct {
+	method, path string
+	page         bool
+}
 
 // maxBody bounds the body of a request, but for the routes that take more.
 const maxBody = 64 << 10
@@ -142,7 +145,7 @@ func New(c Config) (*Server, error) {
 		// its life, so it is copied.
 		Immutable:   true,
 		Concurrency: c.Limits.Connections, BodyLimit: maxBody, ReadBufferSize: 8 << 10,
-		ReadTimeout: 15 * time.Second, WriteTimeout: 60 * time.Second, IdleTimeout: 75 * time.Second,
+		ReadTimeout: c.Limits.Read, WriteTimeout: 60 * time.Second, IdleTimeout: 75 * time.Second,
 		DisablePreParseMultipartForm: true,
 		ErrorHandler:                 s.errors,
 	})
