@@ -6,7 +6,10 @@ import { dictionary } from '../../shared/i18n'
 import { dateTime, visible } from '../../shared/format'
 import type { AuditEntry, Page } from '../../shared/model'
 import { Blank, Button, ProblemCode, Waiting } from '../../shared/ui'
+import { writeDraft } from '../draft'
 import { useLoad } from '../load'
+import { href } from '../router'
+import { act } from './acts'
 import { call } from '../state'
 import { w } from '../words'
 
@@ -26,6 +29,7 @@ const say = dictionary(
     older: '更早的记录',
     newest: '回到最新',
     reload: '刷新',
+    accountsOf: '查看机构 {id} 的账号',
   },
   {
     lead: 'Newest first. The log holds ids and no personal data.',
@@ -42,6 +46,7 @@ const say = dictionary(
     older: 'Older entries',
     newest: 'Back to the newest',
     reload: 'Reload',
+    accountsOf: 'Accounts of the organisation {id}',
   },
 )
 
@@ -61,7 +66,7 @@ export function AuditPage() {
         {list.data ? (
           list.data.items.length > 0 ? (
             <div class="table-box">
-              <table class="table" role="table" aria-label={say('caption')}>
+              <table class="table table-break" role="table" aria-label={say('caption')}>
                 <thead role="rowgroup">
                   <tr role="row">
                     {(['at', 'act', 'organisation', 'account', 'data'] as const).map((c) => (
@@ -77,11 +82,24 @@ export function AuditPage() {
                       <td role="cell" data-label={say('at')} class="nums nowrap">
                         {dateTime(e.at)}
                       </td>
-                      <td role="cell" data-label={say('act')} class="mono small">
-                        {e.act}
+                      <td role="cell" data-label={say('act')}>
+                        <span>
+                          {act.has(e.act) ? act(e.act) : e.act}
+                          {act.has(e.act) && <span class="cell-sub mono">{e.act}</span>}
+                        </span>
                       </td>
                       <td role="cell" data-label={say('organisation')} class="mono small">
-                        {e.organisation ?? '—'}
+                        {e.organisation ? (
+                          <a
+                            href={href('accounts')}
+                            onClick={() => writeDraft('operator-accounts', { name: '', organisation: e.organisation })}
+                            aria-label={say('accountsOf', { id: e.organisation })}
+                          >
+                            {e.organisation}
+                          </a>
+                        ) : (
+                          '—'
+                        )}
                       </td>
                       <td role="cell" data-label={say('account')} class="mono small">
                         {e.account ?? '—'}

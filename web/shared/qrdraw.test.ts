@@ -1,7 +1,7 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import jsQR from 'jsqr'
-import { modules } from './qr'
+import { modules } from './qrdraw'
 
 // Painted at a few pixels a module with its quiet zone, read by another
 // library: what the portal draws is what a phone reads.
