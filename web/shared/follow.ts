@@ -25,7 +25,7 @@ export interface FollowOptions extends Follower {
 
 const times = {
   silent: 25_000, // the server sends something each 10 s at least
-  first: 8_000, // and the present state at once
+  first: 4_000, // and the present state at once
   lost: 1_500, // a break shorter than this is not shown
   backoff: 250,
   backoffMost: 8_000,
@@ -33,8 +33,9 @@ const times = {
   each: 1_000, // between polls while the code changes
 }
 
-// Streams that bring nothing, one after another, mean that something between
-// keeps them back: from then on the session is asked for.
+// A stream that is open and brings nothing means that something between keeps
+// it back: from then on the session is asked for. One that has once brought
+// something gets a second chance.
 const patience = 2
 
 export function follow(o: FollowOptions): () => void {
@@ -44,6 +45,7 @@ export function follow(o: FollowOptions): () => void {
   let seq = -1
   let failures = 0
   let silent = 0
+  let everHeard = false
   let over = false
   let lostTimer: ReturnType<typeof setTimeout> | undefined
   let shownLost = false
@@ -185,8 +187,11 @@ export function follow(o: FollowOptions): () => void {
       try {
         if (silent < patience) {
           const end = await stream()
-          if (end === 'heard') silent = 0
-          if (end === 'silent') silent++
+          if (end === 'heard') {
+            silent = 0
+            everHeard = true
+          }
+          if (end === 'silent') silent += everHeard ? 1 : patience
         } else {
           await poll()
           continue
