@@ -138,15 +138,23 @@ export function BindingsPage() {
           </>
         ) : view.q !== '' || cursors.length > 1 ? (
           <Blank icon="search" title={b('noneTitle')} testid="none">
-            <p>{b('noneText')}</p>
-            <Button
-              onClick={() => {
-                setTyped('')
-                filter({ q: '', state: 'active' })
-              }}
-            >
-              {b('clear')}
-            </Button>
+            <p>{list.data?.next ? b('noneYet') : b('noneText')}</p>
+            <div class="row">
+              {list.data?.next && (
+                <Button kind="primary" onClick={() => setCursors([...cursors, list.data?.next ?? ''])} testid="next-page">
+                  {b('further')}
+                </Button>
+              )}
+              <Button
+                onClick={() => {
+                  setTyped('')
+                  filter({ q: '', state: 'active' })
+                }}
+                testid="clear"
+              >
+                {b('clear')}
+              </Button>
+            </div>
           </Blank>
         ) : (
           <Blank icon="link" title={b('emptyTitle')} testid="empty">
