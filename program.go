@@ -30,7 +30,7 @@ import (
 	"certlink/push"
 	"certlink/qr"
 	"certlink/store"
-	// "certlink/store/mongo"
+	"certlink/store/mongo"
 	"certlink/store/sqlite"
 	"certlink/trust"
 	"certlink/trust/authority"
@@ -68,7 +68,7 @@ func (s *settings) openStore(ctx context.Context) (store.Store, error) {
 	if s.Store == "embedded" {
 		return sqlite.Open(ctx, filepath.Join(s.Data, "store"), schema())
 	}
-	return nil, errors.New("mongo is being wired")
+	return mongo.Open(ctx, s.Store, s.Database, schema())
 }
 
 // open wires the rooms; nothing runs yet. origin is known only after listening
