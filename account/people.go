@@ -1,10 +1,12 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"certlink/internal/effect"
@@ -181,6 +183,10 @@ func (s *Service) FindByName(ctx context.Context, orgID, name string) ([]*Accoun
 			open = append(open, a)
 		}
 	}
+	// Of one name by login, so that the list looks the same each time.
+	slices.SortFunc(open, func(a, b *stored) int {
+		return cmp.Or(strings.Compare(searchName(a.Name), searchName(b.Name)), strings.Compare(a.Login, b.Login))
+	})
 	return s.openedAll(open)
 }
 

@@ -33,6 +33,12 @@ func (s *Service) upsert(ctx context.Context, by *Principal, p Person) (*stored,
 	}
 	for range 8 {
 		old, err := s.find(ctx, by, p)
+		if errors.Is(err, ErrExists) {
+			// Another caller may have made this very account between find's two
+			// looks, by external id and by login. It is whole by now, so a second
+			// refusal is a real one.
+			old, err = s.find(ctx, by, p)
+		}
 		if err != nil {
 			return nil, "", err
 		}
