@@ -60,15 +60,15 @@ type program struct {
 // schema is every collection of every room.
 func schema() []store.Collection {
 	return slices.Concat(account.Collections(), mobilecert.Collections(), confirm.Collections(), qr.Collections(),
-		push.Collections(), audit.Collections(), lease.Collections())
+		push.Collections(), audit.Collections(), lease.Collections(), []store.Collection{revocationLists})
 }
 
 // openStore opens the engine that the settings name.
 func (s *settings) openStore(ctx context.Context) (store.Store, error) {
 	if s.Store == "embedded" {
-		return sqlite.Open(ctx, filepath.Join(s.Data, "store"), schema())
+		return sqlite.Open(ctx, filepath.Join(s.Data, "store"), schema(), sqlite.WithReindex(mobilecert.Reindex))
 	}
-	return mongo.Open(ctx, s.Store, s.Database, schema())
+	return mongo.Open(ctx, s.Store, s.Database, schema(), mongo.WithReindex(mobilecert.Reindex))
 }
 
 // open wires the rooms; nothing runs yet. origin is known only after listening
@@ -108,7 +108,7 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 		return err
 	}
 	if p.authority != nil {
-		builtin = append(builtin, mobilecert.Builtin{Provider: builtinProvider, Anchors: p.authority.Anchors(), Revocation: trust.RevocationNone})
+		builtin = append(builtin, mobilecert.Builtin{Provider: builtinProvider, Anchors: p.authority.Anchors(), Revocation: trust.RevocationRequired})
 	}
 	if p.catalogue, err = mobilecert.LoadCatalogue(s.Catalogue, builtin...); err != nil {
 		return err
@@ -134,7 +134,7 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 	purposes := []confirm.Purpose{mobilecert.NewBind(config, bindings), enroll}
 	p.engine, err = confirm.New(confirm.Config{
 		Store: p.store, Clock: p.clock, Audience: origin, Directory: p.accounts, Certificates: certificates,
-		Policy: p.catalogue.Policy, Purposes: purposes,
+		Policy: p.catalogue.Policy, Revocation: p.revocation(certificates), Purposes: purposes,
 	})
 	if err != nil {
 		return err
@@ -163,7 +163,7 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 	p.server, err = api.New(api.Config{
 		Origin: origin, TrustedProxies: prefixes(s.TrustedProxies), Demo: s.Demo, Version: version,
 		Accounts: p.accounts, QR: p.qr, Engine: p.engine, Store: p.store,
-		Catalogue: p.catalogue, Certificates: certificates, Bindings: bindings, Products: products, Audit: p.audit, Authority: publications(p.authority),
+		Catalogue: p.catalogue, Certificates: certificates, Bindings: bindings, Products: products, Audit: p.audit, Authority: p.publications(certificates),
 		Assets: assets, Lasting: web.Lasting, Clock: p.clock, Log: p.log,
 		Registry: registry, MetricsToken: s.MetricsToken, Limits: s.limits(),
 	})

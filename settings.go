@@ -30,6 +30,7 @@ type settings struct {
 	Issuers             string   `env:"CERTLINK_ISSUERS" type:"path" help:"External sign-in: JSON file of JWT issuers."`
 	WebhookURL          string   `name:"webhook-url" env:"CERTLINK_WEBHOOK_URL" help:"Address that is told of events by POST."`
 	WebhookSecret       string   `env:"CERTLINK_WEBHOOK_SECRET" help:"Secret that signs those calls, 16 characters or more."`
+	RevocationPrivate   []string `env:"CERTLINK_REVOCATION_PRIVATE" help:"Private addresses or networks (CIDR) where revocation lists and OCSP may be fetched. Default: public addresses only."`
 	BindingsEach        int      `name:"bindings-per-account" env:"CERTLINK_BINDINGS_PER_ACCOUNT" default:"1" help:"Active bindings that an account may hold."`
 	MetricsToken        string   `env:"CERTLINK_METRICS_TOKEN" help:"Bearer token for /metrics. Without one, only loopback may read it."`
 	LogFormat           string   `env:"CERTLINK_LOG_FORMAT" default:"text" enum:"text,json" help:"text or json."`
@@ -72,6 +73,13 @@ func (s *settings) check() error {
 		if _, err := netip.ParseAddr(p); err != nil {
 			if _, err := netip.ParsePrefix(p); err != nil {
 				bad("CERTLINK_TRUSTED_PROXIES: %q is neither an address nor a network such as 10.0.0.0/8", p)
+			}
+		}
+	}
+	for _, p := range s.RevocationPrivate {
+		if _, err := netip.ParseAddr(p); err != nil {
+			if _, err := netip.ParsePrefix(p); err != nil {
+				bad("CERTLINK_REVOCATION_PRIVATE: %q is neither an address nor a network such as 10.0.0.0/8", p)
 			}
 		}
 	}

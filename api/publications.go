@@ -2,6 +2,9 @@ package api
 
 import (
 	"context"
+	"encoding/base64"
+	"net/url"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 )
@@ -21,7 +24,7 @@ type Publication struct {
 	Get  func(ctx context.Context) ([]byte, error)
 }
 
-// OCSPPath is where OCSP requests are posted to.
+// OCSPPath is where OCSP requests are posted to, and below which they are asked by GET.
 const OCSPPath = "/ca/ocsp"
 
 func (s *Server) publish() {
@@ -47,8 +50,26 @@ func (s *Server) publish() {
 		if err := c.media("application/ocsp-request"); err != nil {
 			return err
 		}
-		c.f.Response().Header.SetContentType("application/ocsp-response")
-		c.f.Response().SetBodyRaw(s.Authority.OCSP(c.ctx, c.f.Body()))
-		return nil
+		return s.answerOCSP(c, c.f.Body())
 	})
+	s.add("GET", OCSPPath+"/*", func(c *call) error {
+		// RFC 6960 A.1: the request in base64, and that escaped for an address. It is
+		// read as it was sent: slashes and plus signs are part of it.
+		sent := strings.TrimPrefix(string(c.f.Request().URI().PathOriginal()), OCSPPath+"/")
+		text, err := url.PathUnescape(sent)
+		if err != nil {
+			text = ""
+		}
+		der, err := base64.StdEncoding.DecodeString(text)
+		if err != nil {
+			der = nil // answered as malformed, in the protocol's own words
+		}
+		return s.answerOCSP(c, der)
+	})
+}
+
+func (s *Server) answerOCSP(c *call, der []byte) error {
+	c.f.Response().Header.SetContentType("application/ocsp-response")
+	c.f.Response().SetBodyRaw(s.Authority.OCSP(c.ctx, der))
+	return nil
 }

@@ -73,6 +73,8 @@ type Certificate struct {
 	IssuedAt    *time.Time `json:"issued_at,omitempty"`
 
 	EndedAt *time.Time `json:"ended_at,omitempty"`
+	// Reason is why it was revoked.
+	Reason Reason `json:"reason,omitempty"`
 	// Successor is the issuance that superseded it.
 	Successor string  `json:"successor,omitempty"`
 	History   []Event `json:"history"`
@@ -133,6 +135,7 @@ var certificateCollection = store.Collection{Name: "certificates", Indexes: []st
 	{Name: "device"},                // device and time, once there is something to collect
 	{Name: "account"},               // account and time
 	{Name: "ended"},                 // state and time, when no longer good
+	{Name: "serial"},                // serial number and issuer, once issued
 	{Name: effect.Index},
 }}
 
@@ -154,6 +157,7 @@ func certificateRecord(s store.Store) store.Record[Certificate] {
 			}
 			if c.State != Issuing {
 				ix["content"] = c.Content
+				ix["serial"] = store.Key(c.Serial, c.issuer())
 				ix["device"] = store.Key(c.Device, store.TimeKey(c.CreatedAt))
 			}
 			return ix

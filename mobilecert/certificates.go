@@ -215,13 +215,6 @@ func (v *Certificates) sign(ctx context.Context, in issuance, c *Certificate) (*
 	return signed, cert, nil
 }
 
-// Revoke ends a certificate here. Repeating it is refused with the present state.
-func (v *Certificates) Revoke(ctx context.Context, id string, by Actor, reason string) (*Certificate, error) {
-	return v.change(ctx, id, func(c *Certificate) error {
-		return c.move(Revoked, v.cfg.Clock(), by, "", reason)
-	})
-}
-
 // Supersede ends a certificate in favour of another issuance.
 func (v *Certificates) Supersede(ctx context.Context, id, successor, evidence string, by Actor) (*Certificate, error) {
 	return v.change(ctx, id, func(c *Certificate) error {

@@ -1,0 +1,193 @@
+package mobilecert
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"certlink/store"
+)
+
+// Reason is why a certificate was revoked: a name for a CRLReason of RFC 5280
+// §5.3.1. Those that only authorities have about themselves are left out, and so
+// is certificateHold, since nothing here is ever lifted again.
+type Reason string
+
+// The reasons.
+const (
+	Unspecified          Reason = "unspecified"
+	KeyCompromise        Reason = "key_compromise"
+	AffiliationChanged   Reason = "affiliation_changed"
+	Replaced             Reason = "superseded"
+	CessationOfOperation Reason = "cessation_of_operation"
+	PrivilegeWithdrawn   Reason = "privilege_withdrawn"
+)
+
+var reasonCodes = map[Reason]int{
+	Unspecified: 0, KeyCompromise: 1, AffiliationChanged: 3, Replaced: 4, CessationOfOperation: 5, PrivilegeWithdrawn: 9,
+}
+
+// Reasons lists them, as they stand in the API and on the command line.
+var Reasons = []string{
+	string(Unspecified), string(KeyCompromise), string(AffiliationChanged), string(Replaced),
+	string(CessationOfOperation), string(PrivilegeWithdrawn),
+}
+
+// Code is the CRLReason; 0 for "" and for what is not in the list.
+func (r Reason) Code() int { return reasonCodes[r] }
+
+// Revoke ends a certificate for good. It counts from the moment the write is
+// done: confirmations ask these records. Repeating it is refused with the
+// present state.
+func (v *Certificates) Revoke(ctx context.Context, id string, by Actor, reason Reason) (*Certificate, error) {
+	return v.revoke(ctx, id, by, reason, func(*Certificate) error { return nil })
+}
+
+// RevokeBy is Revoke for somebody signed in: allowed to the certificate's account
+// and that organisation's admin.
+func (v *Certificates) RevokeBy(ctx context.Context, id string, by Who, reason Reason) (*Certificate, error) {
+	return v.revoke(ctx, id, Actor{by.Account, by.Name}, reason, func(c *Certificate) error {
+		return by.may(c.Account.ID, c.Account.OrganisationID)
+	})
+}
+
+func (v *Certificates) revoke(ctx context.Context, id string, by Actor, reason Reason, may func(*Certificate) error) (*Certificate, error) {
+	return v.change(ctx, id, func(c *Certificate) error {
+		if err := may(c); err != nil {
+			return err
+		}
+		if err := c.move(Revoked, v.cfg.Clock(), by, "", string(reason)); err != nil {
+			return err
+		}
+		c.Reason = reason
+		return nil
+	})
+}
+
+// BySerial finds the certificate that was issued under a serial number (hex).
+func (v *Certificates) BySerial(ctx context.Context, serial string) (*Certificate, error) {
+	list, _, err := v.docs.Query(ctx, limited(bySerial(serial), 1))
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, ErrCertificateUnknown
+	}
+	return list[0], nil
+}
+
+// Serial numbers are chosen at random here, so that one is enough to find its
+// certificate, whoever issued it.
+func bySerial(serial string) store.Query {
+	return store.Query{Index: "serial", Prefix: store.KeyPrefix(strings.ToLower(serial))}
+}
+
+// IssuerID names an issuing certificate (DER) in records.
+func IssuerID(der []byte) string {
+	sum := sha256.Sum256(der)
+	return hex.EncodeToString(sum[:16])
+}
+
+func (c *Certificate) issuer() string {
+	if len(c.Chain) == 0 {
+		return ""
+	}
+	return IssuerID(c.Chain[0])
+}
+
+// Record is what revocation needs to know of a certificate.
+type Record struct {
+	Serial  string
+	Issuer  string // see IssuerID
+	Revoked bool
+	// Only of revoked ones:
+	NotAfter time.Time
+	At       time.Time
+	Reason   Reason
+}
+
+// Recorded looks a serial number up, nil for one that was never issued. While a
+// certificate is in force this reads one entry of an index and no document: it
+// is asked at every confirmation.
+func (v *Certificates) Recorded(ctx context.Context, serial string) (*Record, error) {
+	docs, _, err := v.cfg.Store.Query(ctx, certificateCollection.Name, limited(bySerial(serial), 1))
+	if err != nil || len(docs) == 0 {
+		return nil, err
+	}
+	state, _, _ := strings.Cut(docs[0].Index["ended"], "\x1f")
+	if CertificateState(state) != Revoked {
+		_, issuer, _ := strings.Cut(docs[0].Index["serial"], "\x1f")
+		return &Record{Serial: serial, Issuer: issuer}, nil
+	}
+	c := new(Certificate)
+	if err := json.Unmarshal(docs[0].Body, c); err != nil {
+		return nil, err
+	}
+	return c.record(), nil
+}
+
+func (c *Certificate) record() *Record {
+	r := &Record{Serial: c.Serial, Issuer: c.issuer(), NotAfter: c.NotAfter, Revoked: c.State == Revoked, Reason: c.Reason}
+	if c.EndedAt != nil {
+		r.At = *c.EndedAt
+	}
+	return r
+}
+
+// EachRevoked goes through the revoked certificates in the order of time, from a
+// moment on; the zero time begins with the first.
+func (v *Certificates) EachRevoked(ctx context.Context, from time.Time, each func(*Record)) error {
+	q := store.Query{Index: "ended", Prefix: store.KeyPrefix(string(Revoked)), Limit: 500}
+	if !from.IsZero() {
+		q.From = store.Key(string(Revoked), store.TimeKey(from))
+	}
+	for {
+		list, next, err := v.docs.Query(ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, c := range list {
+			each(c.record())
+		}
+		if next == "" {
+			return nil
+		}
+		q.After = next
+	}
+}
+
+// StateOf says how a certificate stands that was issued here, "" for any other.
+func (v *Certificates) StateOf(ctx context.Context, content string) (CertificateState, error) {
+	docs, _, err := v.cfg.Store.Query(ctx, certificateCollection.Name, limited(store.Equal("content", content), 1))
+	if err != nil || len(docs) == 0 {
+		return "", err
+	}
+	if state, _, ended := strings.Cut(docs[0].Index["ended"], "\x1f"); ended {
+		return CertificateState(state), nil
+	}
+	return Issued, nil
+}
+
+// Reindex derives the index values of a stored document of this package again,
+// where a newer version declares more of them.
+func Reindex(collection string, d store.Doc) (map[string]string, error) {
+	switch collection {
+	case certificateCollection.Name:
+		return reindex(certificateRecord(nil), d)
+	case bindingCollection.Name:
+		return reindex(bindingRecord(nil), d)
+	}
+	return nil, fmt.Errorf("mobilecert: nothing is known of %s", collection)
+}
+
+func reindex[T any](r store.Record[T], d store.Doc) (map[string]string, error) {
+	v := new(T)
+	if err := json.Unmarshal(d.Body, v); err != nil {
+		return nil, err
+	}
+	return r.Index(v), nil
+}
