@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -217,10 +218,20 @@ func TestHTTPThatMakesNoSense(t *testing.T) {
 func TestSlowLoris(t *testing.T) {
 	w := newWorld(t, func(s *settings) { s.api.Limits.Read = 300 * time.Millisecond })
 	var conns []net.Conn
-	for i := range 50 {
+	for i := range 60 {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(w.origin, "http://"))
 		check(t, err)
 		defer conn.Close()
+		if i >= 50 {
+			conn.SetDeadline(time.Now().Add(10 * time.Second))
+			defer func() {
+				// Not a word, and so none in return.
+				if n, err := conn.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
+					t.Errorf("a connection that says nothing: %d, %v", n, err)
+				}
+			}()
+			continue
+		}
 		if i%2 == 0 {
 			io.WriteString(conn, "GET /v1/config HTTP/1.1\r\nHost: x\r\nX-Slow: ")
 		} else {

@@ -147,7 +147,9 @@ func New(c Config) (*Server, error) {
 		Concurrency: c.Limits.Connections, BodyLimit: maxBody, ReadBufferSize: 8 << 10,
 		ReadTimeout: c.Limits.Read, WriteTimeout: 60 * time.Second, IdleTimeout: 75 * time.Second,
 		DisablePreParseMultipartForm: true,
-		ErrorHandler:                 s.errors,
+		// An open portal holds no buffer for requests that it does not send.
+		ReduceMemoryUsage: true,
+		ErrorHandler:      s.errors,
 	})
 	s.routes()
 	web := s.app.Server()
@@ -183,11 +185,31 @@ func (s *Server) bodyLimit(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 
 // Serve answers on the listener until Shutdown.
 func (s *Server) Serve(ln net.Listener) error {
-	err := s.app.Listener(ln)
+	err := s.app.Listener(impatient{ln, s.Limits.Read})
 	if s.stopping.Load() {
 		return nil
 	}
 	return err
+}
+
+// impatient gives new connections a time in which to say something: the HTTP server
+// counts a request's time from its first byte.
+type impatient struct {
+	net.Listener
+	time time.Duration
+}
+
+func (l impatient) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if conn.SetReadDeadline(time.Now().Add(l.time)) == nil {
+			return conn, nil
+		}
+		conn.Close()
+	}
 }
 
 // Shutdown ends streams and long polls at once, lets what is under way finish
