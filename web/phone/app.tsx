@@ -129,12 +129,13 @@ function Shell({ config }: { config: Config | undefined }) {
       {!deciding && (
         <nav class="tabs" aria-label={t('places')}>
           {tabs.map(({ place, icon }) => (
-            <a key={place} href={`#/${place}`} class="tab" aria-current={here === place ? 'page' : undefined} aria-label={place === 'inbox' && waiting > 0 ? t('inboxCount', { n: waiting }) : undefined} data-testid={`tab-${place}`}>
+            <a key={place} href={`#/${place}`} class="tab" aria-current={here === place ? 'page' : undefined} data-testid={`tab-${place}`}>
               <span class="tab-icon">
                 <Icon name={icon} />
                 {place === 'inbox' && waiting > 0 && (
-                  <span class="tab-badge" data-testid="inbox-badge" aria-hidden="true">
+                  <span class="tab-badge" data-testid="inbox-badge">
                     {waiting}
+                    <span class="visually-hidden">{t('inboxCount', { n: waiting })}</span>
                   </span>
                 )}
               </span>

@@ -30,7 +30,7 @@ export interface Failure {
   code: string
   title_zh?: string
   title_en?: string
-  [extra: string]: unknown
+  extra?: Record<string, unknown>
 }
 
 export type SessionResult =

@@ -18,6 +18,9 @@ export type Standing =
   | 'unknown' // the server does not know this device (any more)
   | 'revoked'
 
+// A phone holds a handful of certificates; a list without an end is no list.
+const maxPages = 20
+
 // How many ended sessions the phone remembers by itself.
 const remembered = 200
 
@@ -163,7 +166,12 @@ export class Phone extends Watched {
   // sync brings the server's word on each certificate, and fetches those whose
   // delivery was lost on the way.
   async sync(): Promise<CertificateRecord[]> {
-    const { items } = await this.api.call<Page<CertificateView>>('GET', '/v1/phone/certificates')
+    const items: CertificateView[] = []
+    for (let cursor: string | undefined, pages = 0; pages === 0 || (cursor && pages < maxPages); pages++) {
+      const page: Page<CertificateView> = await this.api.call('GET', '/v1/phone/certificates', { query: { cursor } })
+      items.push(...page.items)
+      cursor = page.next
+    }
     const records = new Map((await this.db.all('certificates')).map((r) => [r.id, r]))
     const waiting = await this.db.all('waiting')
     const changes: Change[] = []

@@ -11,6 +11,7 @@ import { t } from '../words/confirm'
 import { t as certWords } from '../words/certs'
 import { t as shell } from '../words/shell'
 import { Head, providerName, Text } from './bits'
+import { Extras } from './extras'
 import { Outcome } from './outcome'
 import { AskPin } from './pin'
 import { NotMe, RejectReasons } from './refuse'
@@ -106,11 +107,16 @@ function Ending(p: { c: Confirming; title: string; text: string; button: string;
 
 function Working({ c }: { c: Confirming }) {
   const phase = c.phase.name === 'working' ? c.phase : undefined
+  const [problem, setProblem] = useState<Problem | undefined>(undefined)
+  const cancel = async () => {
+    setProblem(undefined)
+    await c.reject('not_now').catch((e: unknown) => setProblem(asProblem(e)))
+  }
   if (!phase) return null
   const words = { signing: t('signing'), match: t('matching'), sending: t('sending'), acting: t('acting') }
   return (
     <section class="view working" data-testid="working" data-step={phase.step}>
-      <Head title={title(c)} />
+      <Head title={title(c)} {...(phase.step === 'signing' ? {} : { backTo: { place: 'inbox' as const } })} />
       {phase.step === 'match' && <Digits c={c} />}
       <div class="waiting" role="status">
         <Spinner large />
@@ -120,6 +126,14 @@ function Working({ c }: { c: Confirming }) {
         <Note tone="warn" live>
           <p>{t('retrying')}</p>
         </Note>
+      )}
+      {phase.step === 'match' && (
+        <>
+          {problem && <ProblemNote problem={problem} meaning={t('rejectFailedMeaning')} />}
+          <Button size="large" wide testid="match-cancel" onClick={() => void cancel()}>
+            {t('takeBack')}
+          </Button>
+        </>
       )}
     </section>
   )
@@ -185,6 +199,7 @@ function Ask({ c }: { c: Confirming }) {
         <AskPin
           context={<Context c={c} />}
           onCancel={back}
+          {...(byCertificate ? { onReset: () => (back(), fits.reload()) } : {})}
           onOpen={(under) => {
             back()
             void c.confirm(under, chosen)
@@ -225,7 +240,11 @@ function Statement({ c, fits, onConfirm, onStep }: StatementProps) {
       <Head title={title(c)} backTo={{ place: 'inbox' }} backText={t('later')}>
         <Countdown until={c.view.expires_at} />
       </Head>
-      {c.problem && <ProblemNote problem={c.problem} meaning={t('problemMeaning')} />}
+      {c.problem && (
+        <ProblemNote problem={c.problem} meaning={t('problemMeaning')}>
+          <Extras of={c.problem.extra} />
+        </ProblemNote>
+      )}
       {c.offline && (
         <Note tone="warn">
           <p>{t('pollOffline')}</p>
@@ -238,8 +257,11 @@ function Statement({ c, fits, onConfirm, onStep }: StatementProps) {
         </p>
       )}
       {none && <NoCertificate c={c} />}
-      {c.statement && <StatementFields statement={c.statement} hints={hints} />}
-      {byCertificate && fits && fits.length > 0 && <SignedWith fits={fits} />}
+      {c.statement && (
+        <StatementFields statement={c.statement} hints={hints}>
+          {byCertificate && fits && fits.length > 0 && <SignedWith fits={fits} />}
+        </StatementFields>
+      )}
       <div class="decide">
         <div class="decide-two">
           <Button size="large" testid="reject" onClick={() => onStep('reject')}>

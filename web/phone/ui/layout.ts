@@ -5,7 +5,7 @@
 import type { Field, Statement } from '../core/statement'
 
 export interface Group {
-  title: 'forWhom' | 'forWhomEnroll' | 'byWhom' | 'fromWhere' | 'when' | 'provider'
+  title: 'forWhom' | 'forWhomEnroll' | 'byWhom' | 'fromWhere' | 'when' | 'provider' | 'product'
   fields: Field[]
   // Nobody but the person itself asks for it.
   itself?: boolean
@@ -19,6 +19,9 @@ export interface Layout {
 }
 
 const machine = /^(version|id|purpose|audience|nonce|issued_at|expires_at|actor\.(id|organisation_id)|subject\.(id|organisation_id)|details\.(provider|product|public_key_sha256|slot))$/
+
+// Of the rest, what a careful reader looks for first.
+const first = ['purpose', 'audience', 'issued_at', 'expires_at', 'id', 'nonce', 'version', 'details.public_key_sha256']
 
 export function layoutOf(s: Statement, known: (path: string) => boolean): Layout {
   const left = new Map(s.fields.map((f) => [f.path, f]))
@@ -42,7 +45,8 @@ export function layoutOf(s: Statement, known: (path: string) => boolean): Layout
   else add('byWhom', [], true)
   add('fromWhere', take('requester.ip', 'requester.place', 'requester.browser'))
   add('when', take('requester.started_at'))
-  add('provider', take('details.provider_name', 'details.medium'))
+  if (s.purpose === 'enroll') add('product', take('details.product_name', 'details.provider_name'))
+  else add('provider', take('details.provider_name', 'details.medium'))
 
   const rest: Field[] = []
   const details: Field[] = []
@@ -51,5 +55,7 @@ export function layoutOf(s: Statement, known: (path: string) => boolean): Layout
     if (machine.test(field.path)) rest.push(field)
     else (known(field.path) ? details : unknown).push(field)
   }
+  const order = (f: Field) => (first.indexOf(f.path) + first.length + 1) % (first.length + 1)
+  rest.sort((a, b) => order(a) - order(b))
   return { groups, details, unknown, rest }
 }

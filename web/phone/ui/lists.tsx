@@ -7,6 +7,7 @@ import { fromBase64url } from '../core/bytes'
 import type { SessionRecord } from '../core/db'
 import { over, type SessionSummary } from '../core/model'
 import { readStatement } from '../core/statement'
+import { t as confirmWords } from '../words/confirm'
 import { t } from '../words/lists'
 import { Head, Text, purposeWord, stateWord } from './bits'
 import { go } from './route'
@@ -21,6 +22,7 @@ interface Line {
   at: number
   until: string | undefined
   here: SessionRecord | undefined
+  reported: boolean // "not me"
 }
 
 function lineOf(told: SessionSummary | undefined, here: SessionRecord | undefined): Line {
@@ -35,6 +37,7 @@ function lineOf(told: SessionSummary | undefined, here: SessionRecord | undefine
     at: stamp ? Date.parse(stamp) : (here?.startedAt ?? 0),
     until: told?.expires_at ?? here?.view.expires_at,
     here,
+    reported: told?.reason?.code === 'not_me' || here?.notMe === true,
   }
 }
 
@@ -186,7 +189,7 @@ function HistoryLine({ line }: { line: Line }) {
         {line.name && <Text class="muted">{line.name}</Text>}
       </span>
       <span class="line-end">
-        <span class={tone === 'plain' ? 'badge' : `badge badge-${tone}`}>{stateWord(line.state)}</span>
+        <span class={tone === 'plain' ? 'badge' : `badge badge-${tone}`}>{line.reported ? confirmWords('reported') : stateWord(line.state)}</span>
         <span class="muted small nums">{dateTime(line.at)}</span>
       </span>
     </>

@@ -8,6 +8,7 @@ import type { Confirming } from '../core/confirming'
 import type { SessionResult } from '../core/model'
 import { attribute, parseCertificate } from '../core/x509'
 import { t } from '../words/confirm'
+import { Extras } from './extras'
 import { Text, providerName, stateWord } from './bits'
 import { go } from './route'
 import { StatementFields } from './statement'
@@ -31,7 +32,7 @@ function endOf(c: Confirming): End {
     case 'failed':
       return { tone: 'bad', icon: 'stop', title: t('failed'), text: (failure && either(failure.title_zh, failure.title_en)) || t('failedMeaning') }
     case 'rejected':
-      return c.notMeSaid ? { tone: 'plain', icon: 'stop', title: t('reported'), text: t('reportedMeaning') } : { tone: 'plain', icon: 'close', title: t('rejected'), text: t('rejectedMeaning') }
+      return c.notMeSaid || c.view.reason?.code === 'not_me' ? { tone: 'plain', icon: 'stop', title: t('reported'), text: t('reportedMeaning') } : { tone: 'plain', icon: 'close', title: t('rejected'), text: t('rejectedMeaning') }
     case 'cancelled':
       return { tone: 'plain', icon: 'close', title: t('cancelled'), text: t('cancelledMeaning') }
     case 'expired':
@@ -63,7 +64,12 @@ export function Outcome({ c }: { c: Confirming }) {
           <ProblemCode problem={c.problem} />
         </Note>
       )}
-      {state === 'failed' && failure && <p class="note-code muted">{failure.code}</p>}
+      {state === 'failed' && failure && (
+        <>
+          <Extras of={failure.extra} />
+          <p class="note-code muted">{failure.code}</p>
+        </>
+      )}
       {state === 'confirmed' && !c.keyNotOurs && result && <ResultFacts result={result} provider={providerName(c.provider)} />}
       <div class="stack-s outcome-go">
         {state === 'confirmed' ? (

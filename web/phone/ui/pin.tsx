@@ -16,6 +16,8 @@ interface Props {
   context?: ComponentChildren
   onOpen: (under: CryptoKey) => void
   onCancel: () => void
+  // After a reset there may be no key left to open: then there is no need of a PIN.
+  onReset?: () => void
 }
 
 // AskPin ends with the wrapping key, whatever it takes to get there.
@@ -25,7 +27,7 @@ export function AskPin(p: Props) {
   const [resetting, setResetting] = useState(false)
   const [known, setKnown] = useState<boolean | undefined>(undefined) // there is a PIN after all
 
-  if (resetting) return <ResetPin onBack={() => setResetting(false)} onDone={() => (setResetting(false), setKnown(false), me.reload())} />
+  if (resetting) return <ResetPin onBack={() => setResetting(false)} onDone={p.onReset ?? (() => (setResetting(false), setKnown(false), me.reload()))} />
   const pin = me.data?.pin
   if (!pin) {
     return (

@@ -1,4 +1,5 @@
 // 扫一扫: the camera, and three ways for when there is none.
+import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { asProblem, type Problem } from '../../shared/problem'
 import { Button, Icon, Note, ProblemNote, Spinner, Waiting, announce } from '../../shared/ui'
@@ -17,6 +18,7 @@ export function ScanView({ code }: { code?: string }) {
   const [opening, setOpening] = useState<'scan' | 'link' | undefined>(code ? 'link' : undefined)
   const [problem, setProblem] = useState<Problem | undefined>(undefined)
   const [say, setSay] = useState('')
+  const [typed, setTyped] = useState(false) // the problem is with the typed code
   const busy = useRef(false)
   const again = useRef<(() => void) | undefined>(undefined)
 
@@ -30,8 +32,9 @@ export function ScanView({ code }: { code?: string }) {
   // claim answers whether the camera may go on looking.
   const claim = async (what: { code: string } | { typed_code: string }, purpose: Purpose | undefined, how: 'camera' | 'once'): Promise<boolean> => {
     busy.current = true
-    setOpening('scan')
+    setOpening((was) => was ?? 'scan')
     setProblem(undefined)
+    setTyped('typed_code' in what)
     setSay('')
     try {
       const c = await phone.scan(what, purpose)
@@ -56,6 +59,7 @@ export function ScanView({ code }: { code?: string }) {
     if (busy.current) return
     const read = readLink(text, phone.origin)
     if (read.kind === 'ours') return void claim({ code: read.code }, read.purpose, how)
+    setProblem(undefined)
     tell(read.kind === 'elsewhere' ? t('elsewhere', { host: read.host }) : how === 'once' && code ? t('linkBad') : t(read.kind))
     setOpening(undefined)
   }
@@ -67,27 +71,34 @@ export function ScanView({ code }: { code?: string }) {
     take(code, 'once')
   }, [code])
 
-  if (opening === 'link' || (opening === 'scan' && !problem)) {
+  if (opening === 'link') {
     return (
       <section class="view">
         <Head title={t('title')} />
-        <Waiting text={opening === 'link' ? t('linkOpening') : t('opening')} testid="opening" />
+        <Waiting text={t('linkOpening')} testid="opening" />
       </section>
     )
   }
   return (
     <section class="view view-scan">
       <Head title={t('title')} />
-      {problem && (
-        <ProblemNote problem={problem} testid="scan-problem" {...(again.current ? { onRetry: again.current } : {})} />
-      )}
+      {problem && !typed && <ProblemNote problem={problem} testid="scan-problem" />}
       {say && !problem && (
         <Note tone="warn" testid="scan-say">
           <p>{say}</p>
         </Note>
       )}
-      <Finder onText={(text) => take(text, 'camera')} onPicture={(text) => take(text, 'once')} onSay={tell} paused={problem !== undefined} onResume={() => setProblem(undefined)} />
-      <Typed onCode={(typed) => void claim({ typed_code: typed }, undefined, 'once')} />
+      <Finder
+        onText={(text) => take(text, 'camera')}
+        onPicture={(text) => take(text, 'once')}
+        onSay={tell}
+        opening={opening === 'scan'}
+        paused={problem !== undefined}
+        onResume={() => setProblem(undefined)}
+      />
+      <Typed onCode={(code) => void claim({ typed_code: code }, undefined, 'once')}>
+        {problem && typed && <ProblemNote problem={problem} testid="scan-problem" {...(again.current ? { onRetry: again.current } : {})} />}
+      </Typed>
     </section>
   )
 }
@@ -96,6 +107,7 @@ interface FinderProps {
   onText: (text: string) => void
   onPicture: (text: string) => void
   onSay: (text: string) => void
+  opening: boolean
   // A problem is on the screen: the same code would only be refused again.
   paused: boolean
   onResume: () => void
@@ -110,13 +122,21 @@ function Finder(p: FinderProps) {
   const [camera] = useState(() => new Camera(() => redraw((n) => n + 1), (text) => !latest.current.paused && latest.current.onText(text)))
   const start = () => {
     p.onResume()
+    remember()
     if (video.current) void camera.start(video.current)
   }
 
   useEffect(() => {
-    if (!globalThis.isSecureContext) void camera.start(video.current!) // says why not
-    // Allowed before: one tap on 扫一扫 is enough.
-    else if (navigator.permissions) navigator.permissions.query({ name: 'camera' as PermissionName }).then((s) => s.state === 'granted' && start(), () => {})
+    // Opened here before, and allowed: one tap on 扫一扫 is enough. Not where
+    // something has just gone wrong, which must be read first.
+    if (remembered() && !p.paused && navigator.permissions) {
+      navigator.permissions.query({ name: 'camera' as PermissionName }).then(
+        (s) => {
+          if (s.state === 'granted' && video.current) void camera.start(video.current)
+        },
+        () => {},
+      )
+    }
     const seen = () => {
       if (document.visibilityState === 'hidden' && camera.state === 'live') camera.stop()
     }
@@ -149,7 +169,20 @@ function Finder(p: FinderProps) {
       <div class="finder" data-testid="finder" data-state={camera.state}>
         <video ref={video} class={live ? 'finder-video' : 'finder-video finder-video-off'} playsInline muted aria-label={t('video')} data-testid="camera-video" />
         {live && <span class="finder-frame" aria-hidden="true" />}
-        {!live && <FinderState state={camera.state} onStart={start} />}
+        {!live && !p.opening && <FinderState state={camera.state} onStart={start} />}
+        {p.opening && (
+          <div class="finder-state finder-over" role="status" data-testid="opening">
+            <Spinner large />
+            <p>{t('opening')}</p>
+          </div>
+        )}
+        {live && p.paused && !p.opening && (
+          <div class="finder-state finder-over">
+            <Button kind="primary" size="large" testid="scan-again" onClick={p.onResume}>
+              {t('again')}
+            </Button>
+          </div>
+        )}
       </div>
       {live && <p class="finder-say">{t('aim')}</p>}
       <div class="ways">
@@ -167,6 +200,25 @@ function Finder(p: FinderProps) {
       </div>
     </>
   )
+}
+
+const key = 'certlink.phone.camera'
+
+// Storage can be forbidden; then the camera is opened by hand each time.
+function remembered(): boolean {
+  try {
+    return localStorage.getItem(key) === 'opened'
+  } catch {
+    return false
+  }
+}
+
+function remember(): void {
+  try {
+    localStorage.setItem(key, 'opened')
+  } catch {
+    // As above.
+  }
 }
 
 function FinderState({ state, onStart }: { state: CameraState; onStart: () => void }) {
@@ -208,7 +260,12 @@ function FinderState({ state, onStart }: { state: CameraState; onStart: () => vo
   )
 }
 
-function Typed({ onCode }: { onCode: (code: string) => void }) {
+function Typed({ onCode, children }: { onCode: (code: string) => void; children: ComponentChildren }) {
+  const form = useRef<HTMLFormElement>(null)
+  const told = !!children
+  useEffect(() => {
+    if (told) form.current?.scrollIntoView({ block: 'end' })
+  }, [told])
   const [typed, setTyped] = useState('')
   const [error, setError] = useState('')
   const submit = () => {
@@ -219,12 +276,14 @@ function Typed({ onCode }: { onCode: (code: string) => void }) {
   }
   return (
     <form
+      ref={form}
       class="typed"
       onSubmit={(e) => {
         e.preventDefault()
         submit()
       }}
     >
+      {children}
       <label for="typed">{t('typedLabel')}</label>
       <span class="hint" id="typed-hint">
         {t('typedHint')}

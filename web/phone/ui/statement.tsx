@@ -1,4 +1,5 @@
 // The statement before the holder's eyes: all of it.
+import type { ComponentChildren } from 'preact'
 import { dateTime } from '../../shared/format'
 import type { Hint } from '../core/model'
 import type { Field, Statement } from '../core/statement'
@@ -8,7 +9,14 @@ import { visible } from '../core/statement'
 import { Text } from './bits'
 import { layoutOf, type Group } from './layout'
 
-export function StatementFields({ statement, hints }: { statement: Statement; hints: Hint[] }) {
+interface Props {
+  statement: Statement
+  hints: Hint[]
+  // What stands between the facts and the rest.
+  children?: ComponentChildren
+}
+
+export function StatementFields({ statement, hints, children }: Props) {
   const { groups, details, unknown, rest } = layoutOf(statement, (path) => fieldWords.has(path))
   return (
     <>
@@ -23,6 +31,7 @@ export function StatementFields({ statement, hints }: { statement: Statement; hi
           <Row key={f.path} field={f} hints={hints} unknown />
         ))}
       </dl>
+      {children}
       <section class="rest">
         <h2>{t('all')}</h2>
         <dl class="facts-phone facts-small">
@@ -40,7 +49,7 @@ function GroupRow({ group, hints }: { group: Group; hints: Hint[] }) {
   const strong = group.title === 'forWhom' || group.title === 'forWhomEnroll'
   return (
     <div class={strong ? 'fact fact-strong' : 'fact'}>
-      <dt>{group.title === 'provider' ? t('provider') : t(group.title)}</dt>
+      <dt>{t(group.title)}</dt>
       <dd>
         {group.itself && <span>{t('byItself')}</span>}
         {group.fields.map((f, i) => (
@@ -93,7 +102,7 @@ function Value({ field }: { field: Field }) {
   return (
     <bdi class={mono.test(path) ? 'mono' : undefined} data-testid={testid} data-value={value}>
       {text}
-      {time && path !== 'requester.started_at' && <span class="muted"> ({value})</span>}
+      {time && path !== 'requester.started_at' && <span class="exact">{value}</span>}
     </bdi>
   )
 }

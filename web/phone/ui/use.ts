@@ -16,7 +16,12 @@ export function usePhone(): Phone {
 // Draws again whenever the watched thing says that it changed.
 export function useWatched(it: Watched | undefined): void {
   const [, redraw] = useState(0)
-  useEffect(() => it?.watch(() => redraw((n) => n + 1)), [it])
+  useEffect(() => {
+    if (!it) return
+    // It may have changed between the drawing and now, for the last time.
+    redraw((n) => n + 1)
+    return it.watch(() => redraw((n) => n + 1))
+  }, [it])
 }
 
 export interface Load<T> {

@@ -88,10 +88,10 @@ function Point(p: { icon: IconName; text: string }) {
 export function Bare(p: { testid: string; children: ComponentChildren }) {
   return (
     <div class="bare">
-      <div class="bare-top">
+      <header class="bare-top">
         <span class="brand">certlink</span>
         <LangSwitch />
-      </div>
+      </header>
       <main class="view welcome" data-testid={p.testid} tabIndex={-1}>
         {p.children}
       </main>
