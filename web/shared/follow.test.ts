@@ -145,9 +145,9 @@ test('heartbeats alone keep a stream alive', async () => {
         clearInterval(timer)
         res.end(event('confirmed', 2, view('confirmed', 2)))
       }
-    }, 50)
+    }, 200)
   }
-  await hear({ silent: 120 })
+  await hear({ silent: 800 })
   assert.equal(asked.length, 1)
 })
 
