@@ -100,6 +100,16 @@ type stored struct {
 	effect.Owing
 }
 
+// memoBytes is room for some thousand decoded accounts, and as many phones.
+const memoBytes = 2 << 20
+
+// clone copies what is changed in place.
+func (a *stored) clone() *stored {
+	c := *a
+	c.Roles, c.History, c.Pending = slices.Clone(a.Roles), slices.Clone(a.History), slices.Clone(a.Pending)
+	return &c
+}
+
 // happened writes the act into the history and owes it to the audit log, in the
 // same write as the act itself. The note stays in the history: it may be personal.
 func (a *stored) happened(at time.Time, by *Principal, act, note string, data map[string]string) {

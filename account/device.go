@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"certlink/internal/effect"
@@ -36,8 +37,15 @@ type storedDevice struct {
 	effect.Owing
 }
 
+// clone copies what is changed in place.
+func (d *storedDevice) clone() *storedDevice {
+	c := *d
+	c.Pending, c.Secret.Open = slices.Clone(d.Pending), slices.Clone(d.Secret.Open)
+	return &c
+}
+
 func deviceRecord(s store.Store) store.Record[storedDevice] {
-	return store.Record[storedDevice]{Store: s, Collection: devices,
+	return store.Record[storedDevice]{Store: s, Collection: devices, Memo: store.NewMemo(memoBytes, (*storedDevice).clone),
 		ID: func(d *storedDevice) string { return d.ID },
 		// The name is not indexed: nobody looks for a stranger's phone by name.
 		Index: func(d *storedDevice) map[string]string { return map[string]string{effect.Index: owing(&d.Owing)} }}

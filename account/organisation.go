@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"certlink/internal/effect"
@@ -28,8 +29,15 @@ type Organisation struct {
 // warning for people to look at, never a refusal: legal codes exist that fail.
 func (o *Organisation) CreditCodeDoubtful() bool { return !trust.CreditCodeWarning(o.CreditCode) }
 
+// clone copies what is changed in place.
+func (o *Organisation) clone() *Organisation {
+	c := *o
+	c.Pending = slices.Clone(o.Pending)
+	return &c
+}
+
 func organisationRecord(s store.Store) store.Record[Organisation] {
-	return store.Record[Organisation]{Store: s, Collection: organisations,
+	return store.Record[Organisation]{Store: s, Collection: organisations, Memo: store.NewMemo(memoBytes, (*Organisation).clone),
 		ID: func(o *Organisation) string { return o.ID },
 		Index: func(o *Organisation) map[string]string {
 			return map[string]string{"code": o.CreditCode, effect.Index: owing(&o.Owing)}

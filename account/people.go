@@ -3,7 +3,6 @@ package account
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,7 +13,7 @@ import (
 )
 
 func accountRecord(s store.Store) store.Record[stored] {
-	return store.Record[stored]{Store: s, Collection: accounts,
+	return store.Record[stored]{Store: s, Collection: accounts, Memo: store.NewMemo(memoBytes, (*stored).clone),
 		ID: func(a *stored) string { return a.ID },
 		Index: func(a *stored) map[string]string {
 			ix := map[string]string{
@@ -133,19 +132,9 @@ func (s *Service) History(ctx context.Context, by *Principal, accountID string) 
 // Standing says why the account may not act now, or nil. It is asked at every
 // confirmation, so it is one read and opens nothing.
 func (s *Service) Standing(ctx context.Context, accountID string) error {
-	d, err := s.store.Get(ctx, accounts, accountID)
-	if errors.Is(err, store.ErrNotFound) {
-		return ErrUnknown
-	}
+	a, err := s.read(ctx, accountID)
 	if err != nil {
 		return err
-	}
-	var a struct {
-		State State `json:"state"`
-		Demo  bool  `json:"demo"`
-	}
-	if err := json.Unmarshal(d.Body, &a); err != nil {
-		return fmt.Errorf("account: %s cannot be read: %w", accountID, err)
 	}
 	return s.standing(a.State, a.Demo)
 }

@@ -1,6 +1,7 @@
 package mobilecert
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -139,8 +140,18 @@ var bindingCollection = store.Collection{Name: "bindings", Indexes: []store.Inde
 	{Name: effect.Index},
 }}
 
+// bindingMemo is room for about a thousand bindings.
+const bindingMemo = 2 << 20
+
+// clone copies what is changed in place.
+func (b *Binding) clone() *Binding {
+	c := *b
+	c.History, c.Pending = slices.Clone(b.History), slices.Clone(b.Pending)
+	return &c
+}
+
 func bindingRecord(s store.Store) store.Record[Binding] {
-	return store.Record[Binding]{Store: s, Collection: bindingCollection.Name,
+	return store.Record[Binding]{Store: s, Collection: bindingCollection.Name, Memo: store.NewMemo(bindingMemo, (*Binding).clone).Written(),
 		ID: func(b *Binding) string { return b.ID },
 		Index: func(b *Binding) map[string]string {
 			ix := map[string]string{effect.Index: owing(&b.Owing)}

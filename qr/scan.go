@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"time"
 
 	"certlink/confirm"
@@ -164,14 +165,19 @@ func (v *Service) History(ctx context.Context, device string, after store.Cursor
 
 // hints compares a request with the last one that this device confirmed.
 func (v *Service) hints(ctx context.Context, device string, r confirm.Request) ([]Hint, error) {
-	recent, _, err := v.History(ctx, device, "", 5)
-	if err != nil {
-		return nil, err
-	}
-	for _, s := range recent {
-		if s.State != Confirmed || s.Confirmation.Request.Purpose != r.Purpose {
+	// The newest one is it nearly always.
+	for _, limit := range []int{1, 5} {
+		recent, _, err := v.History(ctx, device, "", limit)
+		if err != nil {
+			return nil, err
+		}
+		at := slices.IndexFunc(recent, func(s *Session) bool {
+			return s.State == Confirmed && s.Confirmation.Request.Purpose == r.Purpose
+		})
+		if at < 0 {
 			continue
 		}
+		s := recent[at]
 		was, is := s.Confirmation.Request.Requester, r.Requester
 		var h []Hint
 		for _, f := range [][3]string{{"requester.ip", was.IP, is.IP}, {"requester.place", was.Place, is.Place}, {"requester.browser", was.Browser, is.Browser}} {

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"time"
 
 	"certlink/confirm"
@@ -172,6 +173,25 @@ func (s *Session) claim(device string) string {
 	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
 }
 
+// sessionMemo is room for about a thousand sessions under way.
+const sessionMemo = 4 << 20
+
+// clone copies what is changed in place; all else in a session is replaced as a
+// whole, never changed.
+func (s *Session) clone() *Session {
+	c := *s
+	c.Pending = slices.Clone(s.Pending)
+	if s.Typed != nil {
+		typed := *s.Typed
+		c.Typed = &typed
+	}
+	if s.Link != nil {
+		link := *s.Link
+		c.Link = &link
+	}
+	return &c
+}
+
 const collection = "qr_sessions"
 
 // Collections declares what the package stores.
@@ -189,7 +209,7 @@ func Collections() []store.Collection {
 }
 
 func sessionRecord(s store.Store, t Times) store.Record[Session] {
-	return store.Record[Session]{Store: s, Collection: collection,
+	return store.Record[Session]{Store: s, Collection: collection, Memo: store.NewMemo(sessionMemo, (*Session).clone).Written(),
 		ID: func(v *Session) string { return v.ID },
 		Index: func(v *Session) map[string]string {
 			ix := map[string]string{"due": store.TimeKey(v.due(t))}

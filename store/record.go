@@ -16,6 +16,8 @@ type Record[T any] struct {
 	// so that the two can never disagree.
 	ID    func(*T) string
 	Index func(*T) map[string]string
+	// Memo, where there is one, spares decoding the same document again.
+	Memo *Memo[T]
 }
 
 // Get reads one value and the revision it was read at.
@@ -24,7 +26,7 @@ func (r Record[T]) Get(ctx context.Context, id string) (*T, int64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	v, err := r.decode(d)
+	v, err := r.read(d)
 	return v, d.Rev, err
 }
 
@@ -84,6 +86,13 @@ func (r Record[T]) Query(ctx context.Context, q Query) ([]*T, Cursor, error) {
 	}
 	out := make([]*T, len(docs))
 	for i, d := range docs {
+		// A page is looked up in the memo, but not put into it: one long list would
+		// push out all that is in use.
+		if r.Memo != nil {
+			if out[i] = r.Memo.get(d.ID, d.Body); out[i] != nil {
+				continue
+			}
+		}
 		if out[i], err = r.decode(d); err != nil {
 			return nil, "", err
 		}
@@ -101,7 +110,7 @@ func (r Record[T]) First(ctx context.Context, q Query) (*T, int64, error) {
 	if len(docs) == 0 {
 		return nil, 0, ErrNotFound
 	}
-	v, err := r.decode(docs[0])
+	v, err := r.read(docs[0])
 	return v, docs[0].Rev, err
 }
 
@@ -119,7 +128,25 @@ func (r Record[T]) encode(v *T, rev int64) (Doc, error) {
 	if r.Index != nil {
 		d.Index = r.Index(v)
 	}
+	if r.Memo != nil && r.Memo.written {
+		r.Memo.put(d.ID, body, v)
+	}
 	return d, nil
+}
+
+// read decodes a document, or finds what it decoded to before.
+func (r Record[T]) read(d Doc) (*T, error) {
+	if r.Memo == nil {
+		return r.decode(d)
+	}
+	if v := r.Memo.get(d.ID, d.Body); v != nil {
+		return v, nil
+	}
+	v, err := r.decode(d)
+	if err == nil {
+		r.Memo.put(d.ID, d.Body, v)
+	}
+	return v, err
 }
 
 func (r Record[T]) decode(d Doc) (*T, error) {
