@@ -74,7 +74,7 @@ func (r *Relay) Run(ctx context.Context) error {
 // carry does the effects of one document, then strikes them from it. A crash
 // between the two repeats them, which the handlers bear.
 func (r *Relay) carry(ctx context.Context, collection string, d store.Doc) error {
-	_, pending, err := effect.Strip(d.Body, nil)
+	pending, err := effect.Pending(d.Body)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"sync/atomic"
 	"time"
 
 	"github.com/emmansun/gmsm/smx509"
@@ -38,6 +39,9 @@ type Certificate struct {
 	keyErr      error
 	subject     []field
 	extensions  []field
+	// issuer is the one whose signature was last found good: a fact about the bytes
+	// of the two, which time does not change.
+	issuer atomic.Pointer[Certificate]
 }
 
 // parsed remembers certificates by the digest of their bytes: the same few
@@ -144,7 +148,14 @@ func (c *Certificate) IssuedBy(parent *Certificate) error {
 	if !bytes.Equal(c.X.RawIssuer, parent.X.RawSubject) {
 		return ErrUntrusted.Becausef("issuer %s is not %s", c.Issuer(), parent.Subject())
 	}
-	return c.object.Verify(parent.X.PublicKey)
+	if c.issuer.Load() == parent {
+		return nil
+	}
+	if err := c.object.Verify(parent.X.PublicKey); err != nil {
+		return err
+	}
+	c.issuer.Store(parent)
+	return nil
 }
 
 // String is for logs: the fingerprint, which says nothing about the person.

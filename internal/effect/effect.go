@@ -45,18 +45,23 @@ const Index = "owing"
 // Owe adds effects; called by transition functions only.
 func (o *Owing) Owe(e ...Effect) { o.Pending = append(o.Pending, e...) }
 
-// Strip returns the stored body without the effects named, leaving everything
-// else byte for byte where it was decoded generically. It is what the relay writes back.
-func Strip(body []byte, done map[string]bool) ([]byte, []Effect, error) {
-	var m map[string]json.RawMessage
-	if err := json.Unmarshal(body, &m); err != nil {
-		return nil, nil, err
+// Pending reads what a stored body owes.
+func Pending(body []byte) ([]Effect, error) {
+	m, err := find(body)
+	if err != nil || m.empty() {
+		return nil, err
 	}
 	var pending []Effect
-	if raw, ok := m["pending"]; ok {
-		if err := json.Unmarshal(raw, &pending); err != nil {
-			return nil, nil, err
-		}
+	return pending, json.Unmarshal(body[m.value:m.end], &pending)
+}
+
+// Strip returns the stored body without the effects named, and those that are
+// left. All else stays byte for byte, also what a newer server has written and
+// this one does not know. It is what the relay writes back.
+func Strip(body []byte, done map[string]bool) ([]byte, []Effect, error) {
+	pending, err := Pending(body)
+	if err != nil {
+		return nil, nil, err
 	}
 	var rest []Effect
 	for _, e := range pending {
@@ -64,15 +69,23 @@ func Strip(body []byte, done map[string]bool) ([]byte, []Effect, error) {
 			rest = append(rest, e)
 		}
 	}
-	if len(rest) == 0 {
-		delete(m, "pending")
-	} else {
-		raw, err := json.Marshal(rest)
-		if err != nil {
-			return nil, nil, err
-		}
-		m["pending"] = raw
+	if len(rest) == len(pending) && len(rest) > 0 {
+		return body, rest, nil
 	}
-	out, err := json.Marshal(m)
-	return out, rest, err
+	m, err := find(body)
+	if err != nil || m.empty() {
+		return body, rest, err
+	}
+	out := make([]byte, 0, len(body))
+	if len(rest) == 0 {
+		out = append(out, body[:m.from]...)
+		return append(out, body[m.to:]...), nil, nil
+	}
+	raw, err := json.Marshal(rest)
+	if err != nil {
+		return nil, nil, err
+	}
+	out = append(out, body[:m.value]...)
+	out = append(out, raw...)
+	return append(out, body[m.end:]...), rest, nil
 }
