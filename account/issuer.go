@@ -83,7 +83,9 @@ var asymmetric = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", 
 type issuer struct {
 	config IssuerConfig
 	parser *jwt.Parser
-	keys   jwkset.Storage
+	// validator makes the parser's checks of the claims alone.
+	validator *jwt.Validator
+	keys      jwkset.Storage
 	// down is set while the last fetch of keys failed: then an unknown key id
 	// may be a real one.
 	down *atomic.Bool
@@ -199,8 +201,9 @@ func (i *issuer) start(ctx context.Context, now clock.Clock, log *slog.Logger) e
 	}
 	i.keys = keys.Storage()
 	c := i.config
-	i.parser = jwt.NewParser(jwt.WithValidMethods(c.Algorithms), jwt.WithIssuer(c.Issuer), jwt.WithAudience(c.Audience),
-		jwt.WithStrictDecoding(), jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(jwtLeeway), jwt.WithTimeFunc(now))
+	options := []jwt.ParserOption{jwt.WithValidMethods(c.Algorithms), jwt.WithIssuer(c.Issuer), jwt.WithAudience(c.Audience),
+		jwt.WithStrictDecoding(), jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(jwtLeeway), jwt.WithTimeFunc(now)}
+	i.parser, i.validator = jwt.NewParser(options...), jwt.NewValidator(options...)
 	return nil
 }
 

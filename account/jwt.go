@@ -21,6 +21,15 @@ func (s *Service) bearerJWT(ctx context.Context, token string) (*Principal, erro
 	if len(token) > maxJWT || strings.Count(token, ".") != 2 {
 		return nil, ErrToken
 	}
+	if v, err := s.known(ctx, token); err != nil {
+		return nil, err
+	} else if v != nil {
+		a, o, err := s.knownAccount(ctx, v)
+		if err != nil {
+			return nil, err
+		}
+		return s.issuedPrincipal(a, o, v.claims.ExpiresAt)
+	}
 	// Which issuer's keys to use is all that is taken from the unchecked token.
 	var only struct{ jwt.RegisteredClaims }
 	if _, _, err := jwt.NewParser(jwt.WithStrictDecoding()).ParseUnverified(token, &only); err != nil {
@@ -31,7 +40,11 @@ func (s *Service) bearerJWT(ctx context.Context, token string) (*Principal, erro
 		return nil, ErrToken.Becausef("the issuer is not configured")
 	}
 	claims := jwt.MapClaims{}
-	_, err := i.parser.ParseWithClaims(token, claims, func(t *jwt.Token) (any, error) { return i.key(ctx, t) })
+	var key any
+	parsed, err := i.parser.ParseWithClaims(token, claims, func(t *jwt.Token) (k any, err error) {
+		key, err = i.key(ctx, t)
+		return key, err
+	})
 	if f := fault.Of(err); f != nil {
 		return nil, f
 	}
@@ -46,16 +59,22 @@ func (s *Service) bearerJWT(ctx context.Context, token string) (*Principal, erro
 	if err != nil {
 		return nil, err
 	}
+	exp, err := claims.GetExpirationTime()
+	if err != nil {
+		return nil, ErrToken.Because(err)
+	}
+	parsed = &jwt.Token{Header: parsed.Header, Method: parsed.Method}
+	s.verified(token, &verifiedJWT{issuer: i, token: parsed, key: key, person: p, account: a.ID}, claims)
+	return s.issuedPrincipal(a, o, exp)
+}
+
+func (s *Service) issuedPrincipal(a *stored, o *Organisation, exp *jwt.NumericDate) (*Principal, error) {
 	if err := s.standing(a.State, a.Demo); err != nil {
 		return nil, err
 	}
 	out, err := s.opened(a)
 	if err != nil {
 		return nil, err
-	}
-	exp, err := claims.GetExpirationTime()
-	if err != nil {
-		return nil, ErrToken.Because(err)
 	}
 	return &Principal{Account: out, Organisation: o, Via: "jwt", ExpiresAt: exp.UTC()}, nil
 }

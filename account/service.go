@@ -161,6 +161,7 @@ type Service struct {
 	attemptKey []byte
 	issuers    map[string]*issuer // by the iss claim
 	stop       context.CancelFunc
+	jwts       jwtCache
 	proofs     *proofs
 	newDevices *rate.Limiter
 	quota      quotaBlock
