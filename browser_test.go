@@ -77,7 +77,7 @@ func open(t *testing.T, b *rod.Browser, name, url string, width, height int) *pe
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &person{t: t, name: name, page: page.Timeout(4 * time.Minute), errs: &[]string{}}
+	p := &person{t: t, name: name, page: page.Timeout(8 * time.Minute), errs: &[]string{}}
 	p.must(p.page.SetViewport(&proto.EmulationSetDeviceMetricsOverride{Width: width, Height: height, DeviceScaleFactor: 1, Mobile: width < 500}))
 	// What the page complains of is a finding: a refused inline style, a script that failed.
 	go page.EachEvent(func(e *proto.RuntimeExceptionThrown) {
@@ -107,7 +107,7 @@ func (p *person) must(err error) {
 	}
 }
 
-const patience = 30 * time.Second
+const patience = 60 * time.Second
 
 // see waits for something with this test id.
 func (p *person) see(id string) *rod.Element {
@@ -222,7 +222,11 @@ func (p *person) film(c *camera, id string) (stop func()) {
 			time.Sleep(100 * time.Millisecond)
 		}
 	}()
-	return func() { close(quit); <-done }
+	return func() {
+		close(quit)
+		<-done
+		c.rest(p.t) // else the phone would find this code again next time
+	}
 }
 
 // around takes the part of the screen that a phone held before it would see.

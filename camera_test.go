@@ -37,9 +37,12 @@ func newCamera(t *testing.T) *camera {
 	}
 	c.file = f
 	t.Cleanup(func() { f.Close() })
-	c.show(t, image.NewUniform(color.Gray{128}))
+	c.rest(t)
 	return c
 }
+
+// rest puts nothing before the camera.
+func (c *camera) rest(t *testing.T) { c.show(t, image.NewUniform(color.Gray{128})) }
 
 // show puts an image before the camera.
 func (c *camera) show(t *testing.T, img image.Image) {
