@@ -1,6 +1,9 @@
 package api
 
 import (
+	"slices"
+	"strings"
+
 	"certlink/account"
 	"certlink/mobilecert"
 )
@@ -47,9 +50,25 @@ func (s *Server) getBindings(c *call) error {
 	}
 	out := page[mobilecert.BindingView]{Items: []mobilecert.BindingView{}, Next: string(next)}
 	for _, b := range list {
-		out.Items = append(out.Items, b.View(by))
+		v, err := s.showBinding(c, b, by)
+		if err != nil {
+			return err
+		}
+		out.Items = append(out.Items, v)
 	}
 	return c.ok(out)
+}
+
+// showBinding adds how the certificate of an active binding stands, if it was
+// issued here: a revoked one acts no more, though the binding has not been removed.
+func (s *Server) showBinding(c *call, b *mobilecert.Binding, by mobilecert.Who) (v mobilecert.BindingView, err error) {
+	v = b.View(by)
+	if b.State == mobilecert.Active {
+		var state mobilecert.CertificateState
+		v.Certificate.ID, state, err = s.Certificates.StateOf(c.ctx, b.Certificate.Content)
+		v.Certificate.State = string(state)
+	}
+	return v, err
 }
 
 func (s *Server) readBinding(c *call) (*mobilecert.Binding, error) {
@@ -65,7 +84,11 @@ func (s *Server) getBinding(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.ok(b.View(c.asks()))
+	v, err := s.showBinding(c, b, c.asks())
+	if err != nil {
+		return err
+	}
+	return c.ok(v)
 }
 
 func (s *Server) postUnbind(c *call) error {
@@ -82,4 +105,36 @@ func (s *Server) postUnbind(c *call) error {
 		return err
 	}
 	return c.ok(b.View(by))
+}
+
+// postRevoke ends a certificate that was issued here: its account may, that
+// organisation's admin, and those who run the installation.
+func (s *Server) postRevoke(c *call) error {
+	id, err := c.id("id", mobilecert.ErrCertificateUnknown)
+	if err != nil {
+		return err
+	}
+	var reason string
+	if err := c.read(object{{"reason", &reason, true}}); err != nil {
+		return err
+	}
+	if !slices.Contains(mobilecert.Reasons, reason) {
+		list := strings.Join(mobilecert.Reasons, ", ")
+		return ErrRequest.At("/reason", "可选："+list, "must be one of "+list)
+	}
+	by := c.asks()
+	var cert *mobilecert.Certificate
+	if c.who.Has(account.Operator) || c.who.Has(account.Reviewer) {
+		cert, err = s.Certificates.Revoke(c.ctx, id, mobilecert.Actor{ID: by.Account, Name: by.Name}, mobilecert.Reason(reason))
+	} else {
+		cert, err = s.Certificates.RevokeBy(c.ctx, id, by, mobilecert.Reason(reason))
+	}
+	if err != nil {
+		return err
+	}
+	v, err := cert.View(s.Catalogue, s.Clock())
+	if err != nil {
+		return err
+	}
+	return c.ok(v)
 }

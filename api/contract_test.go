@@ -291,8 +291,6 @@ func failures(body []byte) {
 // never are the codes that no request can bring about, each with the reason.
 var never = map[string]string{
 	"certificate_not_for_encryption": "asked of encryption certificates, which no endpoint takes yet",
-	"certificate_state_wrong":        "revoking and superseding certificates have no endpoint yet",
-	"certificate_unknown":            "certificates have no address of their own: a phone lists its own",
 	"identifier_rule_invalid":        "a mistake in the catalogue file, found at the start",
 	"trust_anchors_invalid":          "a mistake in the catalogue's anchors, found at the start",
 	"token_unknown":                  "API tokens are made and revoked at the command line",

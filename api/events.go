@@ -63,7 +63,8 @@ type watcher struct {
 	sub     *feed.Sub
 	browser string
 	last    *qr.Session
-	beat    *time.Timer // when to look by itself
+	timer   *time.Timer
+	lookAt  time.Time // when to look by itself
 }
 
 // watch reads the session and waits for its changes. The waiting begins first, so
@@ -80,50 +81,48 @@ func (s *Server) watch(ctx context.Context, sessionID, browser string) (*watcher
 		s.streams.leave(sessionID)
 		return nil, err
 	}
-	w.last = q
-	w.beat = time.NewTimer(w.pause())
+	w.last, w.timer = q, time.NewTimer(time.Hour)
+	w.lookAt = time.Now().Add(w.pause())
 	return w, nil
 }
 
 func (w *watcher) close() {
 	w.sub.Close()
-	w.beat.Stop()
+	w.timer.Stop()
 	w.s.streams.leave(w.last.ID)
 }
 
-// next waits for a change, for stop, or for the server's end; nil means one of the
-// latter two. The hub hands over what this server changed itself; after another
+// next waits for a change until a moment, or for the server's end; nil means one of
+// the latter two. The hub hands over what this server changed itself; after another
 // server's change, when the session's time is over, and at every heartbeat the
 // session is read, so nothing that was missed stays unseen.
-func (w *watcher) next(stop <-chan time.Time) (*qr.Session, error) {
+func (w *watcher) next(until time.Time) (*qr.Session, error) {
 	for {
-		look := false
+		at := until
+		if w.lookAt.Before(at) {
+			at = w.lookAt
+		}
+		w.timer.Reset(time.Until(at))
 		select {
 		case <-w.s.quit:
 			return nil, nil
-		case <-stop:
-			return nil, nil
 		case v := <-w.sub.C:
-			q, known := v.(*qr.Session)
-			if !known {
-				look = true
-			} else if q.Seq > w.last.Seq {
-				w.last = q
-				return q, nil
+			if q, known := v.(*qr.Session); known {
+				if q.Seq > w.last.Seq {
+					w.last = q
+					return q, nil
+				}
+				continue
 			}
-		case <-w.beat.C:
-			look = true
+		case <-w.timer.C:
+			if at != w.lookAt {
+				return nil, nil
+			}
 		}
-		if !look {
-			continue
-		}
-		w.beat.Reset(w.pause())
 		q, err := w.look()
-		if err != nil {
-			return nil, err
-		}
-		if q != nil {
-			return q, nil
+		w.lookAt = time.Now().Add(w.pause())
+		if err != nil || q != nil {
+			return q, err
 		}
 	}
 }
@@ -190,7 +189,7 @@ type stream struct {
 	*watcher
 	conn      net.Conn
 	requestID string
-	frame     *time.Timer
+	frame     []byte // room for a frame, used again
 	begun     bool
 	over      bool
 	digits    int    // misses told, and
@@ -204,9 +203,6 @@ type stream struct {
 func (st *stream) Close() error {
 	st.once.Do(func() {
 		st.watcher.close()
-		if st.frame != nil {
-			st.frame.Stop()
-		}
 	})
 	return nil
 }
@@ -253,14 +249,12 @@ func (st *stream) event() ([]byte, error) {
 		return append(append(out, "\n\n"...), text...), err
 	}
 	for {
-		var tick <-chan time.Time
+		tick := st.s.Limits.Heartbeat
 		if st.last.State == qr.Created {
 			tick = st.untilFrame()
-		} else {
-			tick = st.untilBeat()
 		}
 		before := st.last
-		q, err := st.next(tick)
+		q, err := st.next(time.Now().Add(tick))
 		switch {
 		case err != nil:
 			return nil, err
@@ -286,24 +280,11 @@ func (st *stream) event() ([]byte, error) {
 	}
 }
 
-// untilFrame wakes at the session's next second, when the code changes.
-func (st *stream) untilFrame() <-chan time.Time {
+// untilFrame is the time to the session's next second, when the code changes. Each
+// stream has its own moment, so a thousand of them do not wake at once.
+func (st *stream) untilFrame() time.Duration {
 	into := st.s.Clock().Sub(st.last.CreatedAt) % time.Second
-	if into < 0 {
-		into = 0
-	}
-	return st.timer(time.Second - into)
-}
-
-func (st *stream) untilBeat() <-chan time.Time { return st.timer(st.s.Limits.Heartbeat) }
-
-func (st *stream) timer(d time.Duration) <-chan time.Time {
-	if st.frame == nil {
-		st.frame = time.NewTimer(d)
-	} else {
-		st.frame.Reset(d)
-	}
-	return st.frame.C
+	return time.Second - max(into, 0)
 }
 
 // frameNow is the code of this second; nil when the time is over, which the
@@ -314,8 +295,7 @@ func (st *stream) frameNow() []byte {
 		return nil
 	}
 	// Codes and times hold nothing that JSON escapes.
-	b := make([]byte, 0, 320)
-	b = append(b, "id: "...)
+	b := append(st.frame[:0], "id: "...)
 	b = strconv.AppendInt(b, st.last.Seq, 10)
 	b = append(b, "\nevent: frame\ndata: {\"code\":\""...)
 	b = append(b, code...)
@@ -323,7 +303,8 @@ func (st *stream) frameNow() []byte {
 	b = strconv.AppendInt(b, n, 10)
 	b = append(b, ",\"expires_at\":\""...)
 	b = st.last.ExpiresAt.UTC().AppendFormat(b, time.RFC3339)
-	return append(b, "\"}\n\n"...)
+	st.frame = append(b, "\"}\n\n"...)
+	return st.frame
 }
 
 // state is an event that holds the whole session. Its id is the session's seq:

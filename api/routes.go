@@ -33,6 +33,8 @@ func (s *Server) routes() {
 	s.add("POST", "/v1/bindings/:id/unbind", signedIn, s.postUnbind)
 	s.add("GET", "/v1/bindings/:id/evidence", signedIn, s.getEvidence)
 
+	s.add("POST", "/v1/certificates/:id/revoke", signedIn, s.postRevoke)
+
 	// A QR session belongs to the page that holds its browser secret.
 	s.add("POST", "/v1/qr-sessions", signedIn, s.postQRSession)
 	for _, r := range []struct {

@@ -144,7 +144,9 @@ func New(c Config) (*Server, error) {
 		// What handlers take out of a request is kept by caches, hubs and logs beyond
 		// its life, so it is copied.
 		Immutable:   true,
-		Concurrency: c.Limits.Connections, BodyLimit: maxBody, ReadBufferSize: 8 << 10,
+		Concurrency: c.Limits.Connections, BodyLimit: maxBody,
+		// A JWT of an outside issuer must fit in; most answers fit in one write.
+		ReadBufferSize: 8 << 10, WriteBufferSize: 2 << 10,
 		ReadTimeout: c.Limits.Read, WriteTimeout: 60 * time.Second, IdleTimeout: 75 * time.Second,
 		DisablePreParseMultipartForm: true,
 		// An open portal holds no buffer for requests that it does not send.

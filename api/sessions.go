@@ -272,10 +272,9 @@ func (s *Server) await(ctx context.Context, sessionID, browser string, since int
 		return nil, err
 	}
 	defer w.close()
-	over := time.NewTimer(wait)
-	defer over.Stop()
+	over := time.Now().Add(wait)
 	for w.last.Seq <= since && !w.last.State.Over() {
-		if q, err := w.next(over.C); err != nil || q == nil {
+		if q, err := w.next(over); err != nil || q == nil {
 			return w.last, err // the time is up, or the server stops
 		}
 	}

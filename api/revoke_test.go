@@ -1,0 +1,62 @@
+package api_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"certlink/trust"
+	"certlink/trust/trusttest"
+)
+
+// Who may revoke, what it does to the binding, and that it is done once.
+func TestRevoking(t *testing.T) {
+	w := newWorld(t)
+	page, phone := w.browser("zhangwei"), w.phone("zhangwei")
+	key, cert, id := w.enrolled(page, phone, "demo-p256", trust.ES256)
+	phone.holder = &trusttest.Holder{Cert: cert, Key: key, Chain: [][]byte{cert.Raw, w.made.ca.Issuer("p256").Raw}, Alg: trust.ES256}
+	p := phone.scan(page.bind("huixin").Code)
+	phone.confirm(p, phone.jws(p)).ok(200)
+	shown := func() (c struct{ ID, State string }) {
+		var list struct {
+			Items []struct {
+				State       string
+				Certificate json.RawMessage
+			}
+		}
+		page.get("/v1/bindings").ok(200, &list)
+		if len(list.Items) != 1 || list.Items[0].State != "active" {
+			t.Fatalf("%+v", list)
+		}
+		check(t, json.Unmarshal(list.Items[0].Certificate, &c))
+		return c
+	}
+	if c := shown(); c.ID != id || c.State != "active" {
+		t.Errorf("the list shows the certificate as %+v", c)
+	}
+
+	at, lost := "/v1/certificates/"+id+"/revoke", map[string]string{"reason": "key_compromise"}
+	w.client().post(at, lost).refused(401, "sign_in_required")
+	w.browser("lina").post(at, lost).refused(403, "not_your_account")
+	w.browser("admin2").post(at, lost).refused(403, "not_your_organisation")
+	page.post(at, map[string]string{"reason": "lost"}).refused(422, "request_invalid")
+	page.post(at, map[string]string{}).refused(422, "request_invalid")
+	page.post("/v1/certificates/nothing/revoke", lost).refused(404, "certificate_unknown")
+	if c := shown(); c.State != "active" {
+		t.Errorf("what was refused has made it %q", c.State)
+	}
+	var done struct{ ID, State, Serial string }
+	page.post(at, lost).ok(200, &done)
+	if done.ID != id || done.State != "revoked" || done.Serial != cert.SerialHex() {
+		t.Errorf("revoked: %+v", done)
+	}
+	page.post(at, lost).refused(409, "certificate_state_wrong")
+	if c := shown(); c.State != "revoked" {
+		t.Errorf("the list shows the certificate as %+v", c)
+	}
+
+	// The others who may.
+	for _, who := range []string{"admin", "reviewer", "operator"} {
+		_, _, id := w.enrolled(page, w.phone("zhangwei"), "demo-p256", trust.ES256)
+		w.browser(who).post("/v1/certificates/"+id+"/revoke", map[string]string{"reason": "superseded"}).ok(200)
+	}
+}
