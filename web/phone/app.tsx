@@ -11,7 +11,7 @@ import { DeviceView } from './ui/device'
 import { HistoryMissing, HistoryView, InboxView, useKnownSession } from './ui/lists'
 import { useRoute, type Route } from './ui/route'
 import { ScanView } from './ui/scan'
-import { PhoneContext, useOnline, usePhone, useWatched } from './ui/use'
+import { PhoneContext, useOnline, usePhone, useWatched, useWhileSeen } from './ui/use'
 import { Bare, Broken, Gone, Insecure, OtherOrigin, TooOld, Welcome } from './ui/welcome'
 import { t } from './words/shell'
 
@@ -93,6 +93,7 @@ function Shell({ config }: { config: Config | undefined }) {
   const phone = usePhone()
   const route = useRoute()
   const online = useOnline()
+  useWhileSeen(() => void phone.recount(), 10_000)
   const waiting = phone.open.length
   // While a decision is asked for, the menu makes room: nothing beside it.
   const deciding = route.place === 'session'

@@ -50,6 +50,9 @@ export class Confirming extends Watched {
   get view(): PhoneSession {
     return this.record.view
   }
+  get purpose(): string {
+    return this.statement?.purpose ?? this.record.purpose
+  }
   get notMeSaid(): boolean {
     return this.record.notMe === true
   }
@@ -105,7 +108,8 @@ export class Confirming extends Watched {
     if (this.view.statement !== undefined && this.keyName === undefined) {
       // The statement names a key that only lived in memory.
       this.phase = { name: 'lost' }
-      return this.changed()
+      this.changed()
+      return this.look(2000)
     }
     if (this.view.statement === undefined) {
       this.fresh ??= await newKey(want.algorithm)
@@ -331,7 +335,11 @@ export class Confirming extends Watched {
 
   // resume takes up looking where leave stopped.
   resume(): void {
-    if (this.phase.name === 'ask' || this.phase.name === 'refused') this.look(0)
+    if (this.undecided) this.look(0)
+  }
+
+  private get undecided(): boolean {
+    return ['ask', 'refused', 'lost'].includes(this.phase.name)
   }
 
   private stop(): void {
@@ -356,7 +364,7 @@ export class Confirming extends Watched {
         if (!problem.passing && !over(this.view.state)) this.problem = problem
       }
       if (over(this.view.state)) return void this.end()
-      if (this.phase.name !== 'ask' && this.phase.name !== 'refused') return
+      if (!this.undecided) return
       this.changed()
       this.look(this.offline ? 4000 : 2000)
     }, in_)

@@ -135,7 +135,8 @@ export class Phone extends Watched {
     await this.recount()
   }
 
-  private async recount(): Promise<void> {
+  // recount tells what is open, as far as this phone knows by itself.
+  async recount(): Promise<void> {
     const all = await this.db.all('sessions')
     const now = this.clock.now()
     // Past its time and not signed, a session is over, whoever says so.
@@ -151,8 +152,22 @@ export class Phone extends Watched {
   // ended are ended here too.
   async inbox(): Promise<SessionSummary[]> {
     const { items } = await this.api.call<Page<SessionSummary>>('GET', '/v1/phone/sessions', { query: { state: 'open' } })
+    const listed = new Set(items.filter((s) => !over(s.state)).map((s) => s.session))
+    for (const record of this.open) {
+      if (!listed.has(record.session) && !record.jws) await this.ended(record)
+    }
     await this.recount()
     return items.filter((s) => !over(s.state))
+  }
+
+  // ended asks how a session that the server no longer lists came to its end.
+  private async ended(record: SessionRecord): Promise<void> {
+    const { session, claim } = record
+    const view = await this.api
+      .call<PhoneSession>('GET', `/v1/phone/sessions/${encodeURIComponent(session)}`, { claim })
+      .catch((): PhoneSession => ({ ...record.view, state: 'expired' }))
+    const statement = record.view.statement ?? view.statement
+    await this.keep({ ...record, view: { ...view, ...(statement === undefined ? {} : { statement }) } })
   }
 
   history(cursor?: string): Promise<Page<SessionSummary>> {

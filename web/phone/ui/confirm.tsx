@@ -139,8 +139,9 @@ function Working({ c }: { c: Confirming }) {
   )
 }
 
-export function title(c: { view: { purpose: string } }): string {
-  return c.view.purpose === 'bind' ? t('bind') : c.view.purpose === 'enroll' ? t('enroll') : t('other')
+// What is signed says what it is for; before there is a statement, the session does.
+export function title(c: Confirming): string {
+  return { bind: t('bind'), enroll: t('enroll') }[c.purpose] ?? t('other')
 }
 
 function Digits({ c }: { c: Confirming }) {
@@ -236,7 +237,7 @@ function Statement({ c, fits, onConfirm, onStep }: StatementProps) {
   const hints = c.view.hints ?? []
   useEffect(() => announce(title(c)), [])
   return (
-    <section class="view view-statement" data-testid="statement" data-purpose={c.view.purpose}>
+    <section class="view view-statement" data-testid="statement" data-purpose={c.purpose}>
       <Head title={title(c)} backTo={{ place: 'inbox' }} backText={t('later')}>
         <Countdown until={c.view.expires_at} />
       </Head>

@@ -2,6 +2,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { dateTime, minutesSeconds } from '../../shared/format'
 import { asProblem, type Problem } from '../../shared/problem'
+import { serverTime } from '../../shared/servertime'
 import { Blank, Button, Icon, Note, ProblemNote, Waiting } from '../../shared/ui'
 import { fromBase64url } from '../core/bytes'
 import type { SessionRecord } from '../core/db'
@@ -32,13 +33,18 @@ function lineOf(told: SessionSummary | undefined, here: SessionRecord | undefine
     id: (told?.session ?? here?.session)!,
     purpose: told?.purpose ?? here!.purpose,
     // The phone knows it gave up waiting for an answer; the server knows the rest.
-    state: told?.state ?? here!.view.state,
+    state: told?.state ?? stateHere(here!),
     name: told?.subject?.name ?? names ?? told?.actor?.name ?? '',
     at: stamp ? Date.parse(stamp) : (here?.startedAt ?? 0),
     until: told?.expires_at ?? here?.view.expires_at,
     here,
     reported: told?.reason?.code === 'not_me' || here?.notMe === true,
   }
+}
+
+// Without the server's word: past its time and not signed, it is over.
+function stateHere(r: SessionRecord): string {
+  return !over(r.view.state) && !r.jws && Date.parse(r.view.expires_at) <= serverTime.now() ? 'expired' : r.view.state
 }
 
 function namesOf(r: SessionRecord): string | undefined {

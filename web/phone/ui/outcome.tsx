@@ -24,7 +24,8 @@ interface End {
 }
 
 function endOf(c: Confirming): End {
-  const { state, purpose, failure } = c.view
+  const { purpose } = c
+  const { state, failure } = c.view
   switch (state) {
     case 'confirmed':
       if (c.keyNotOurs) return { tone: 'bad', icon: 'stop', title: t('failed'), text: t('keyNotOurs') }
@@ -100,12 +101,12 @@ function ResultFacts({ result, provider }: { result: SessionResult; provider: st
     return (
       <>
         <p class="outcome-text">
-          <Text>{t('bound', { provider: result.provider_name ?? provider, account: result.account_name ?? '' })}</Text>
+          <Text>{t('bound', { provider: provider || (result.provider_name ?? ''), account: result.account_name ?? '' })}</Text>
         </p>
         <dl class="facts">
           {result.account_name && <Fact name={t('account')} value={result.account_name} />}
           {result.organisation_name && <Fact name={t('organisation')} value={result.organisation_name} />}
-          {result.provider_name && <Fact name={t('provider')} value={result.provider_name} />}
+          <Fact name={t('provider')} value={provider || (result.provider_name ?? '')} />
           {result.bound_at && <Fact name={t('boundAt')} value={dateTime(result.bound_at)} />}
         </dl>
       </>

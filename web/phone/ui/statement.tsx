@@ -113,7 +113,7 @@ function Changed({ field, hints }: { field: Field; hints: Hint[] }) {
   return (
     <span class="hint-changed" data-testid={`hint-${field.path}`}>
       {t('changed')}
-      {hint.was ? <Text>{`（${t('was', { was: hint.was })}）`}</Text> : null}
+      {hint.was ? <Text>{t('was', { was: hint.was })}</Text> : null}
     </span>
   )
 }
