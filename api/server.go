@@ -87,6 +87,7 @@ type Server struct {
 
 	quit     chan struct{} // closed when streams must end
 	stopping atomic.Bool
+	listener atomic.Pointer[net.Listener]
 	base     context.Context
 	cancel   context.CancelFunc
 }
@@ -187,6 +188,11 @@ func (s *Server) bodyLimit(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 
 // Serve answers on the listener until Shutdown.
 func (s *Server) Serve(ln net.Listener) error {
+	// A Shutdown that comes before fasthttp knows the listener would not end it.
+	s.listener.Store(&ln)
+	if s.stopping.Load() {
+		return ln.Close()
+	}
 	err := s.app.Listener(impatient{ln, s.Limits.Read})
 	if s.stopping.Load() {
 		return nil
@@ -222,6 +228,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	close(s.quit)
 	err := s.app.ShutdownWithContext(ctx)
+	if ln := s.listener.Load(); ln != nil {
+		(*ln).Close() // closed already, mostly
+	}
 	s.cancel()
 	return err
 }
