@@ -38,8 +38,8 @@ func TestRevoking(t *testing.T) {
 	w.client().post(at, lost).refused(401, "sign_in_required")
 	w.browser("lina").post(at, lost).refused(403, "not_your_account")
 	w.browser("admin2").post(at, lost).refused(403, "not_your_organisation")
-	page.post(at, map[string]string{"reason": "lost"}).refused(422, "request_invalid")
-	page.post(at, map[string]string{}).refused(422, "request_invalid")
+	page.post(at, map[string]string{"reason": "lost"}).refused(400, "request_invalid")
+	page.post(at, map[string]string{}).refused(400, "request_invalid")
 	page.post("/v1/certificates/nothing/revoke", lost).refused(404, "certificate_unknown")
 	if c := shown(); c.State != "active" {
 		t.Errorf("what was refused has made it %q", c.State)
