@@ -160,16 +160,17 @@ func (v *Certificates) EachRevoked(ctx context.Context, from time.Time, each fun
 	}
 }
 
-// StateOf says how a certificate stands that was issued here, "" for any other.
-func (v *Certificates) StateOf(ctx context.Context, content string) (CertificateState, error) {
+// StateOf finds the id of a certificate that was issued here and says how it
+// stands; both are "" for any other.
+func (v *Certificates) StateOf(ctx context.Context, content string) (id string, state CertificateState, err error) {
 	docs, _, err := v.cfg.Store.Query(ctx, certificateCollection.Name, limited(store.Equal("content", content), 1))
 	if err != nil || len(docs) == 0 {
-		return "", err
+		return "", "", err
 	}
-	if state, _, ended := strings.Cut(docs[0].Index["ended"], "\x1f"); ended {
-		return CertificateState(state), nil
+	if ended, _, over := strings.Cut(docs[0].Index["ended"], "\x1f"); over {
+		return docs[0].ID, CertificateState(ended), nil
 	}
-	return Issued, nil
+	return docs[0].ID, Issued, nil
 }
 
 // Reindex derives the index values of a stored document of this package again,

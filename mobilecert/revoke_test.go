@@ -56,7 +56,7 @@ func TestRecordsOfRevocation(t *testing.T) {
 		t.Errorf("revoked: %v, lately %v", all, late)
 	}
 	for content, want := range map[string]CertificateState{good.Content: Issued, lost.Content: Revoked, strings.Repeat("0", 64): ""} {
-		if state, err := w.certs.StateOf(ctx, content); state != want || err != nil {
+		if id, state, err := w.certs.StateOf(ctx, content); (id == "") != (want == "") || state != want || err != nil {
 			t.Errorf("%s is %q, %v; want %q", content[:8], state, err, want)
 		}
 	}

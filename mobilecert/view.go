@@ -78,10 +78,13 @@ type CertificateInfo struct {
 	Algorithm        trust.Algorithm `json:"algorithm"`
 	NotBefore        time.Time       `json:"not_before"`
 	NotAfter         time.Time       `json:"not_after"`
+	// ID and State are of a certificate issued here, where that is asked.
+	ID    string `json:"id,omitempty"`
+	State string `json:"state,omitempty"`
 }
 
 func (b *Bound) info() CertificateInfo {
-	return CertificateInfo{b.Fingerprint, b.Serial, b.Subject, b.HolderName, b.OrganisationName, b.Algorithm, b.NotBefore, b.NotAfter}
+	return CertificateInfo{b.Fingerprint, b.Serial, b.Subject, b.HolderName, b.OrganisationName, b.Algorithm, b.NotBefore, b.NotAfter, "", ""}
 }
 
 // AccountView and OrganisationView name the account that a certificate acts for.
