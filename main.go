@@ -16,12 +16,13 @@ import (
 var version = "0.1.0"
 
 type commands struct {
-	Serve     serveCommand     `cmd:"" default:"withargs" help:"Run the server."`
-	Admin     adminCommand     `cmd:"" help:"Make an operator or an organisation's admin."`
-	Token     tokenCommand     `cmd:"" help:"Make an API token for an integrator."`
-	Authority authorityCommand `cmd:"" help:"Make the private authority of this installation."`
-	Health    healthCommand    `cmd:"" help:"Ask the running server whether it is well; for container health checks."`
-	Version   versionCommand   `cmd:"" help:"Print the version."`
+	Serve       serveCommand       `cmd:"" default:"withargs" help:"Run the server."`
+	Admin       adminCommand       `cmd:"" help:"Make an operator or an organisation's admin."`
+	Token       tokenCommand       `cmd:"" help:"Make an API token for an integrator."`
+	Authority   authorityCommand   `cmd:"" help:"Make the private authority of this installation."`
+	Certificate certificateCommand `cmd:"" help:"Revoke a certificate that was issued here."`
+	Health      healthCommand      `cmd:"" help:"Ask the running server whether it is well; for container health checks."`
+	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
 
 type versionCommand struct{}

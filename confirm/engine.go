@@ -59,6 +59,7 @@ type Engine struct {
 	byName   map[string]Purpose
 	byLetter map[byte]Purpose
 	evidence store.Record[Evidence]
+	proofs   *proofStore
 }
 
 // New builds the engine; two purposes with one name or letter are a mistake in
@@ -71,7 +72,7 @@ func New(c Config) (*Engine, error) {
 		}
 		e.byName[p.Name()], e.byLetter[p.Letter()] = p, p
 	}
-	e.evidence = evidenceRecord(c.Store)
+	e.evidence, e.proofs = evidenceRecord(c.Store), newProofStore(c.Store)
 	return e, nil
 }
 

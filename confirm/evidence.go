@@ -25,15 +25,18 @@ type Evidence struct {
 	Device       string        `json:"device,omitempty"`
 	Chain        [][]byte      `json:"chain,omitempty"` // DER, leaf first
 	Proofs       []trust.Proof `json:"proofs,omitempty"`
-	CSR          []byte        `json:"csr,omitempty"`
-	AcceptedAt   time.Time     `json:"accepted_at"`
+	// Shared names, for each of Proofs, the document that holds its DER, "" where
+	// it stands in the proof itself. Filled in when read.
+	Shared     []string  `json:"shared,omitempty"`
+	CSR        []byte    `json:"csr,omitempty"`
+	AcceptedAt time.Time `json:"accepted_at"`
 }
 
 const evidenceCollection = "evidence"
 
 // Collections declares what the engine stores.
 func Collections() []store.Collection {
-	return []store.Collection{{Name: evidenceCollection}}
+	return []store.Collection{{Name: evidenceCollection}, {Name: proofCollection}}
 }
 
 func evidenceRecord(s store.Store) store.Record[Evidence] {
@@ -51,7 +54,10 @@ func (e *Engine) keep(ctx context.Context, c *Confirmation, s *Statement, v *Ver
 		for _, cert := range v.checked.Chain {
 			ev.Chain = append(ev.Chain, cert.Raw)
 		}
-		ev.Proofs = v.checked.RevocationProof
+		var err error
+		if ev.Proofs, ev.Shared, err = e.proofs.share(ctx, v.checked.RevocationProof); err != nil {
+			return err
+		}
 	}
 	if err := e.evidence.Create(ctx, ev); err != nil && !errors.Is(err, store.ErrExists) {
 		return err
@@ -63,6 +69,9 @@ func (e *Engine) keep(ctx context.Context, c *Confirmation, s *Statement, v *Ver
 func (e *Engine) Evidence(ctx context.Context, statementID string) (*Evidence, error) {
 	ev, _, err := e.evidence.Get(ctx, statementID)
 	if err != nil {
+		return nil, err
+	}
+	if err := e.proofs.fill(ctx, ev.Proofs, ev.Shared); err != nil {
 		return nil, err
 	}
 	if j, err := trust.ParseJWS(ev.JWS); err == nil {
