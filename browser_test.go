@@ -241,6 +241,9 @@ func (p *person) around(id string) ([]byte, error) {
 		return nil, err
 	}
 	box := shape.Box()
+	if box == nil {
+		return nil, errors.New("the code is being redrawn")
+	}
 	h := box.Height * 1.3
 	w := h * cameraWidth / cameraHeight
 	return page.Screenshot(false, &proto.PageCaptureScreenshot{
