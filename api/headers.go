@@ -9,7 +9,7 @@ const (
 		"worker-src 'self'; manifest-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 	apiPolicy = "default-src 'none'; frame-ancestors 'none'"
 	// Only the phone app asks for anything: the camera.
-	permissions = "camera=(self), microphone=(), geolocation=(), payment=(), usb=(), serial=(), hid=(), bluetooth=(), display-capture=()"
+	permissions = "camera=(self), microphone=(), geolocation=(), payment=(), usb=(), serial=(), hid=(), display-capture=()"
 )
 
 // headers go with every answer. What a handler sets later stands.

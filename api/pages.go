@@ -11,6 +11,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"certlink/internal/fault"
+	"certlink/qr"
 )
 
 // The few pages that work without script and without a build: where a code leads
@@ -93,7 +94,7 @@ func (s *Server) getLanding(c *call) error {
 	code := string(c.f.Request().URI().PathOriginal())
 	rest, ok := strings.CutPrefix(code, "/q/")
 	if !ok || len(rest) < 30 || len(s.Origin)+len(code) > 150 || !codeLetters(rest) {
-		return ErrRoute
+		return qr.ErrCodeMalformed
 	}
 	link := s.Origin + code
 	return c.show(fiber.StatusOK, "landing.html", landing{

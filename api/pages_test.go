@@ -126,13 +126,11 @@ func TestLanding(t *testing.T) {
 		t.Errorf("looking has changed it: %+v", now)
 	}
 	w.client().get("/q/bAAAAAAAAAAAAAAAAAAAAAA.1.AAAAAAAAAAAAAAAAAAAAAA").ok(200) // it does not tell what is good
-	for _, bad := range []string{"/q/x", "/q/" + strings.Repeat("A", 200), "/q/<script>alert(1)</script>aaaaaaaaaaaaaaaaaaaaaa", "/q/%22%3E" + strings.Repeat("A", 40)} {
-		if a := w.client().get(bad); a.Status != 404 {
-			t.Errorf("%s: %d", bad, a.Status)
-		}
+	for _, bad := range []string{"/q/x", "/q/" + strings.Repeat("A", 200), "/q/<script>alert(1)aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "/q/%22%3E" + strings.Repeat("A", 40)} {
+		w.client().get(bad).refused(400, "code_malformed")
 	}
 	a := w.client().with("Accept", "text/html").get("/q/x")
-	if a.Status != 404 || !strings.Contains(string(a.Body), "route_unknown") || !strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") {
+	if a.Status != 400 || !strings.Contains(string(a.Body), "code_malformed") || !strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") {
 		t.Errorf("%d %s", a.Status, a.Body)
 	}
 }
