@@ -34,9 +34,8 @@ type Catalogue struct {
 }
 
 // Builtin are the anchors of an authority that is part of this installation;
-// they join those that the file names for the provider. Certificates of such an
-// authority are asked about in our own records at every confirmation
-// (Certificates.Standing), so Revocation may be trust.RevocationNone.
+// they join those that the file names for the provider, and Revocation takes the
+// place of what the file says about it.
 type Builtin struct {
 	Provider   string
 	Anchors    []byte // PEM
