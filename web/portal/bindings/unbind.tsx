@@ -3,13 +3,12 @@ import { date, serialEnd, visible } from '../../shared/format'
 import type { Binding } from '../../shared/model'
 import { type Problem, asProblem } from '../../shared/problem'
 import { Button, Dialog, Note, ProblemNote, announce } from '../../shared/ui'
-import { call, useApp } from '../state'
+import { call } from '../state'
 import { providerName, w } from '../words'
 import { holderOf } from './table'
 import { b } from './words'
 
 export function UnbindDialog({ binding, onClose, onDone }: { binding: Binding; onClose: () => void; onDone: () => void }) {
-  const { session } = useApp()
   const [busy, setBusy] = useState(false)
   const [problem, setProblem] = useState<Problem | undefined>(undefined)
   const holder = holderOf(binding)
@@ -54,7 +53,6 @@ export function UnbindDialog({ binding, onClose, onDone }: { binding: Binding; o
         <Note tone="warn">
           <p>{b('unbindLead', { account })}</p>
           <p>{b('unbindBids')}</p>
-          {session && session.account.id !== binding.account.id && <p>{b('unbindTold', { account })}</p>}
         </Note>
         {problem && <ProblemNote problem={problem} meaning={over ? undefined : b('unbindFailed')} />}
       </div>
