@@ -87,28 +87,20 @@ func (s *Server) getStyle(c *call) error {
 // does not say whether the code is good, which the app finds out.
 type landing struct {
 	Purpose, Open, Code string
+	// SameDevice: the page that began it offered this link, no camera read it.
+	SameDevice bool
 }
 
 func (s *Server) getLanding(c *call) error {
 	c.f.Set(fiber.HeaderReferrerPolicy, "no-referrer") // the address is the code
-	code := string(c.f.Request().URI().PathOriginal())
-	rest, ok := strings.CutPrefix(code, "/q/")
-	if !ok || len(rest) < 30 || len(s.Origin)+len(code) > 150 || !codeLetters(rest) {
-		return qr.ErrCodeMalformed
+	link := s.Origin + string(c.f.Request().URI().PathOriginal())
+	code, err := qr.ParseCode(s.Origin, link)
+	if err != nil {
+		return err
 	}
-	link := s.Origin + code
 	return c.show(fiber.StatusOK, "landing.html", landing{
-		Purpose: rest[:1], Code: link, Open: "/phone/#/scan?code=" + url.QueryEscape(link),
+		Purpose: string(code.Letter), SameDevice: code.Nonce != "", Code: link, Open: "/phone/#/scan?code=" + url.QueryEscape(link),
 	})
-}
-
-func codeLetters(s string) bool {
-	for i := range len(s) {
-		if s[i] != '.' && !plain(s[i:i+1]) {
-			return false
-		}
-	}
-	return true
 }
 
 // getErrors lists every refusal there is: what a problem's "type" leads to.
