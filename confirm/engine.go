@@ -55,7 +55,6 @@ type Config struct {
 // Engine checks and acts.
 type Engine struct {
 	Config
-	audience string
 	byName   map[string]Purpose
 	byLetter map[byte]Purpose
 	evidence store.Record[Evidence]
@@ -65,7 +64,7 @@ type Engine struct {
 // New builds the engine; two purposes with one name or letter are a mistake in
 // the table, found here.
 func New(c Config) (*Engine, error) {
-	e := &Engine{Config: c, audience: c.Audience, byName: map[string]Purpose{}, byLetter: map[byte]Purpose{}}
+	e := &Engine{Config: c, byName: map[string]Purpose{}, byLetter: map[byte]Purpose{}}
 	for _, p := range c.Purposes {
 		if e.byName[p.Name()] != nil || e.byLetter[p.Letter()] != nil {
 			return nil, fmt.Errorf("confirm: purpose %q or its letter %q stands twice in the table", p.Name(), p.Letter())

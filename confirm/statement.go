@@ -78,7 +78,7 @@ func (e *Engine) newStatement(c *Confirmation, details map[string]string, now, e
 		Version:   Version,
 		ID:        id.New(),
 		Purpose:   c.Request.Purpose,
-		Audience:  e.audience,
+		Audience:  e.Audience,
 		Nonce:     id.Secret(32),
 		IssuedAt:  now.UTC().Format(time.RFC3339),
 		ExpiresAt: expires.UTC().Format(time.RFC3339),
