@@ -69,6 +69,9 @@ type person struct {
 	name string
 	page *rod.Page
 	errs *[]string
+	// tab: the page shares its browser with others and must come to the front
+	// before anything is done on it; tabs behind are not drawn.
+	tab bool
 }
 
 func open(t *testing.T, b *rod.Browser, name, url string, width, height int) *person {
@@ -112,6 +115,10 @@ const patience = 60 * time.Second
 // see waits for something with this test id.
 func (p *person) see(id string) *rod.Element {
 	p.t.Helper()
+	if p.tab {
+		_, err := p.page.Activate()
+		p.must(err)
+	}
 	e, err := p.page.Timeout(patience).Element(`[data-testid="` + id + `"]`)
 	if err != nil {
 		p.t.Fatalf("%s does not see %s: %v\n%s", p.name, id, err, p.text())

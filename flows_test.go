@@ -329,3 +329,74 @@ func (p *person) rows(n int) []string {
 		time.Sleep(50 * time.Millisecond)
 	}
 }
+
+// The README's first path: one screen, no camera. The portal opens the phone app
+// in the same browser, and the result comes back to the page that began.
+func TestOneScreen(t *testing.T) {
+	origin := serve(t)
+	b := browser(t, nil)
+	phone := open(t, b, "phone", origin+"/phone/", 412, 860)
+	phone.tab = true
+	phone.click("start")
+	phone.see("tab-scan")
+	portal := open(t, b, "portal", origin+"/portal/", 1280, 860)
+	portal.tab = true
+	portal.signInAs("lina")
+
+	portal.click("nav-apply")
+	portal.click("product-demo-p256")
+	portal.click("claim-demo")
+	app := portal.openHere(b)
+	app.see("match-digits")
+	app.digits(portal)
+	app.click("confirm")
+	app.see("pin-choose")
+	app.typePIN(demoPIN)
+	app.attribute("pin-choose", "data-step", "repeat")
+	app.typePIN(demoPIN)
+	app.attribute("result", "data-state", "confirmed")
+	portal.attribute("session-state", "data-state", "confirmed")
+	portal.click("done")
+
+	portal.click("nav-bindings")
+	portal.click("bind-self")
+	portal.click("medium-mobile")
+	portal.click("provider-huixin")
+	portal.click("next")
+	app = portal.openHere(b)
+	app.shot("phone-10-one-screen")
+	app.chooseAndConfirm("李娜")
+	app.typePIN(demoPIN)
+	app.attribute("result", "data-state", "confirmed")
+	portal.attribute("session-state", "data-state", "confirmed")
+	portal.click("done")
+	portal.rows(1)
+}
+
+// openHere presses 在本机打开 and goes through the page that explains it, to the
+// statement in the phone app.
+func (p *person) openHere(b *rod.Browser) *person {
+	p.t.Helper()
+	p.attribute("qr-code", "data-state", "live")
+	p.click("same-device")
+	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		if pages, err := b.Pages(); err == nil {
+			for _, page := range pages {
+				if info, err := page.Info(); err == nil && strings.Contains(info.URL, "/q/") {
+					app := &person{t: p.t, name: "app", page: page.Timeout(8 * time.Minute), tab: true}
+					_, err := app.page.Activate()
+					app.must(err)
+					link, err := app.page.Timeout(patience).Element("a.button")
+					app.must(err)
+					app.shot("landing-same-device")
+					app.must(link.Timeout(10*time.Second).Click("left", 1))
+					app.see("statement")
+					return app
+				}
+			}
+		}
+		if time.Now().After(deadline) {
+			p.t.Fatalf("no page opens:\n%s", p.text())
+		}
+	}
+}
