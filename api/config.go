@@ -1,7 +1,6 @@
 package api
 
 import (
-	_ "embed"
 	"slices"
 
 	"github.com/gofiber/fiber/v2"
@@ -9,19 +8,6 @@ import (
 	"certlink/account"
 	"certlink/mobilecert"
 )
-
-// openAPI is the contract. It is written by hand: it is what we promise, not what
-// the code happens to do; every answer in the tests is held against it.
-//
-//go:embed openapi.json
-var openAPI []byte
-
-func (s *Server) getOpenAPI(c *call) error {
-	c.f.Response().Header.SetContentType("application/json; charset=utf-8")
-	c.f.Set(fiber.HeaderCacheControl, "no-cache")
-	c.f.Response().SetBodyRaw(openAPI)
-	return nil
-}
 
 type configView struct {
 	Name       string                   `json:"name"`

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +19,7 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 
+	"certlink/api"
 	"certlink/internal/fault"
 )
 
@@ -31,7 +31,7 @@ type contract struct {
 }
 
 var theContract = sync.OnceValue(func() *contract {
-	raw, err := os.ReadFile("openapi.json")
+	raw, err := api.Document()
 	if err != nil {
 		panic(err)
 	}

@@ -10,3 +10,6 @@ func (s *Server) Routes() []string {
 	}
 	return out
 }
+
+// Document is the contract, as /openapi.json shows it.
+var Document = document

@@ -102,6 +102,9 @@ const maxBody = 64 << 10
 
 // New makes the server; nothing listens yet.
 func New(c Config) (*Server, error) {
+	if _, err := document(); err != nil {
+		return nil, err
+	}
 	u, err := url.Parse(c.Origin)
 	if err != nil || u.Host == "" || c.Origin != u.Scheme+"://"+u.Host {
 		return nil, fmt.Errorf("api: %q is not an origin", c.Origin)
