@@ -63,39 +63,29 @@ func (v *Service) Confirm(ctx context.Context, sessionID, device, claim, jws str
 	return s, nil
 }
 
-// act does what the session owes. Calls at once share one act within this
-// server; between servers, the act's own idempotence does.
+// act does what the session owes.
 func (v *Service) act(ctx context.Context, s *Session, verified *confirm.Verified) (*Session, error) {
-	done, err, _ := v.acts.Do(s.ID, func() (any, error) {
-		// The first caller may go away; the act and its other waiters must not.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		result, err := v.Engine.Act(ctx, &s.Confirmation, s.Device, verified)
-		refused := final(err)
+	return v.acts.Do(ctx, s.ID, &s.Confirmation, s.Device, verified, func(ctx context.Context, o confirm.Outcome) (*Session, error) {
 		return v.change(ctx, s.ID, func(s *Session, now time.Time) error {
 			switch {
 			case s.State != Accepted:
 				return store.ErrUnchanged
-			case err == nil:
-				s.Result = result
+			case o.Result != nil:
+				s.Result = o.Result
 				return s.move(Confirmed, now, v.Times)
-			case refused != nil:
-				s.Failure = &Failure{Code: refused.Code, Extra: refused.Extra}
+			case o.Refused != nil:
+				s.Failure = &Failure{Code: o.Refused.Code, Extra: o.Refused.Extra}
 				e := s.audit(now, "session.failed")
-				e.Data["code"] = refused.Code
+				e.Data["code"] = o.Refused.Code
 				s.Owe(e)
 				return s.move(Failed, now, v.Times)
 			}
 			s.Tries++
-			retry := now.Add(min(v.Times.Retry<<min(s.Tries, 10), 5*time.Minute))
+			retry := confirm.RetryAt(now, v.Times.Retry, s.Tries)
 			s.RetryAt = &retry
 			return nil
 		})
 	})
-	if err != nil {
-		return nil, err
-	}
-	return done.(*Session), nil
 }
 
 // Reasons that a holder may give.

@@ -8,12 +8,9 @@ import (
 	"errors"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-
 	"certlink/confirm"
 	"certlink/internal/clock"
 	"certlink/internal/effect"
-	"certlink/internal/fault"
 	"certlink/internal/feed"
 	"certlink/internal/id"
 	"certlink/store"
@@ -63,12 +60,14 @@ type Service struct {
 	Config
 	sessions store.Record[Session]
 	pairs    store.Record[pair]
-	acts     singleflight.Group
+	acts     confirm.Acting[Session]
 }
 
 // New makes the service.
 func New(c Config) *Service {
-	return &Service{Config: c, sessions: sessionRecord(c.Store, c.Times), pairs: pairRecord(c.Store)}
+	v := &Service{Config: c, sessions: sessionRecord(c.Store, c.Times), pairs: pairRecord(c.Store)}
+	v.acts.Engine = c.Engine
+	return v
 }
 
 // StartInput is a request to show a code.
@@ -334,11 +333,3 @@ func (s *Session) audit(now time.Time, act string) effect.Effect {
 
 // StatementID names the statement, "" before there is one.
 func (s *Session) StatementID() string { return s.Confirmation.StatementID() }
-
-// final tells a refusal that ends a session from one that may pass.
-func final(err error) *fault.Error {
-	if !confirm.Final(err) {
-		return nil
-	}
-	return fault.Of(err)
-}
