@@ -39,7 +39,7 @@ func TestRun(t *testing.T) {
 	world := filepath.Join(dir, "world")
 	for _, sig := range []string{"ES256", "RS256", "SM2SM3"} {
 		t.Run(sig, func(t *testing.T) {
-			o := options{flows: 40, concurrency: 4, sig: sig, preload: 50, lists: 10, warm: -1, server: binary, world: world,
+			o := options{job: "bind", flows: 40, concurrency: 4, sig: sig, preload: 50, lists: 10, warm: -1, server: binary, world: world,
 				json: filepath.Join(t.TempDir(), "report.json")}
 			r, err := o.run(t.Context())
 			if err != nil {
@@ -93,7 +93,7 @@ func TestRunAtARate(t *testing.T) {
 	}
 	defer s.stop()
 	w.close() // the run serves the keys itself
-	o := options{flows: 30, concurrency: 4, sig: "ES256", rate: 30, url: s.url, pid: s.pid, world: world, noFloor: true}
+	o := options{job: "bind", flows: 30, concurrency: 4, sig: "ES256", rate: 30, url: s.url, pid: s.pid, world: world, noFloor: true}
 	r, err := o.run(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -105,9 +105,9 @@ func TestRunAtARate(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	for _, o := range []options{
-		{sig: "HS256", concurrency: 1}, {sig: "ES256"}, {sig: "ES256", concurrency: 1, flows: -1},
-		{sig: "ES256", concurrency: 1, url: "http://x"}, {sig: "ES256", concurrency: 1, url: "http://x", world: "w", preload: 1},
-		{sig: "ES256", concurrency: 1, prepare: true},
+		{job: "bake", sig: "ES256", concurrency: 1}, {job: "bind", sig: "HS256", concurrency: 1}, {job: "bind", sig: "ES256"}, {job: "bind", sig: "ES256", concurrency: 1, flows: -1},
+		{job: "bind", sig: "ES256", concurrency: 1, url: "http://x"}, {job: "bind", sig: "ES256", concurrency: 1, url: "http://x", world: "w", preload: 1},
+		{job: "bind", sig: "ES256", concurrency: 1, prepare: true},
 	} {
 		if o.check() == nil {
 			t.Errorf("%+v was taken", o)
@@ -134,13 +134,13 @@ func TestFloor(t *testing.T) {
 	us := time.Microsecond
 	u := &units{roundTrip: 20 * us, event: 10 * us, proofSign: 30 * us, proofVerify: 70 * us, jwt: 40 * us, sign: 30 * us, verify: 70 * us, chain: 80 * us,
 		appendCPU: 20 * us, appendRate: 1e9}
-	f := floorFrom(u)
+	f := floorFrom(bindJob, u)
 	want := 5*20.0 + 10 + 2*30 + 2*70 + 2*40 + 30 + 70 + 80 + 5*20
 	if f.CPUusPerFlow != want || f.FlowsPerSecond != round(1e6*float64(f.Cores)/want, 1) || f.LimitedByAppend {
 		t.Errorf("%+v, want %v µs", f, want)
 	}
 	u.appendRate = 1000
-	if f = floorFrom(u); f.FlowsPerSecond != 200 || !f.LimitedByAppend {
+	if f = floorFrom(bindJob, u); f.FlowsPerSecond != 200 || !f.LimitedByAppend {
 		t.Errorf("the disk is the limit: %+v", f)
 	}
 }
@@ -238,7 +238,7 @@ func TestOpenLoopCountsTheWaiting(t *testing.T) {
 		w.WriteHeader(500)
 	}))
 	defer s.Close()
-	p, err := newPeople(nil, &server{url: s.URL}, 1)
+	p, err := newPeople(bindJob, nil, &server{url: s.URL}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

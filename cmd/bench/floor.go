@@ -27,16 +27,15 @@ type floorOf struct {
 	LimitedByAppend bool    `json:"limited_by_append"`
 }
 
-// appendsPerFlow are the writes that must survive a power cut before somebody is
+// bindAppends are the writes that must survive a power cut before somebody is
 // answered: the session begun; claimed by one phone; the signature accepted, which is
 // the evidence too; the binding; the session's end. What a server writes besides
 // (a copy of the evidence, the audit log, its queues) is its own affair.
-const appendsPerFlow = 5
+const bindAppends = 5
 
-// parts count the work of one bind flow as the protocol prescribes it, and nothing
+// bindParts count the work of one bind flow as the protocol prescribes it, and nothing
 // else: no routing, no JSON, no lookups, no checks that cost no cryptography.
-func parts(u *units) []part {
-	us := func(d time.Duration) float64 { return round(float64(d)/float64(time.Microsecond), 2) }
+func bindParts(u *units) []part {
 	return []part{
 		{"empty HTTP round trip", 5, us(u.roundTrip), "start, event stream, scan, confirm, binding read"},
 		{"event delivered", 1, us(u.event), "the confirmation, on the open stream"},
@@ -46,23 +45,25 @@ func parts(u *units) []part {
 		{"statement signed", 1, us(u.sign), "by the phone"},
 		{"statement verified", 1, us(u.verify), "by the server, from the JWS"},
 		{"chain verified", 1, us(u.chain), "a leaf never seen before, under a known issuer"},
-		{"durable append", appendsPerFlow, us(u.appendCPU), "session, claim, signature, binding, end; group commit at the same concurrency"},
+		{"durable append", bindAppends, us(u.appendCPU), "session, claim, signature, binding, end; group commit at the same concurrency"},
 	}
 }
 
-func floorFrom(u *units) *floorOf {
-	f := &floorOf{Cores: runtime.NumCPU(), Parts: parts(u), AppendsPerSec: round(u.appendRate, 0), AppendsPerFlow: appendsPerFlow}
+func us(d time.Duration) float64 { return round(float64(d)/float64(time.Microsecond), 2) }
+
+func floorFrom(j *job, u *units) *floorOf {
+	f := &floorOf{Cores: runtime.NumCPU(), Parts: j.parts(u), AppendsPerSec: round(u.appendRate, 0), AppendsPerFlow: j.appends}
 	var terms []string
 	for _, p := range f.Parts {
 		f.CPUusPerFlow += float64(p.Count) * p.CPUus
 		terms = append(terms, fmt.Sprintf("%d × %.1f", p.Count, p.CPUus))
 	}
 	byCPU := 1e6 * float64(f.Cores) / f.CPUusPerFlow
-	byAppend := u.appendRate / appendsPerFlow
+	byAppend := u.appendRate / float64(j.appends)
 	f.FlowsPerSecond = round(min(byCPU, byAppend), 1)
 	f.LimitedByAppend = byAppend < byCPU
 	f.CPUusPerFlow = round(f.CPUusPerFlow, 1)
 	f.Formula = fmt.Sprintf("min( %d cores ÷ (%s) µs, %.0f appends/s ÷ %d ) = min(%.0f, %.0f) flows/s",
-		f.Cores, strings.Join(terms, " + "), u.appendRate, appendsPerFlow, byCPU, byAppend)
+		f.Cores, strings.Join(terms, " + "), u.appendRate, j.appends, byCPU, byAppend)
 	return f
 }

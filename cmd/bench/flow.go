@@ -8,7 +8,15 @@ import (
 	"time"
 )
 
-// The steps of a flow, in their order.
+// bindJob binds a certificate that the server has never seen to an account that has no
+// binding.
+var bindJob = &job{
+	name: "bind", noun: "bind flows",
+	steps: []string{"start session", "open event stream", "scan", "sign", "confirm", "confirm to event", "binding read"},
+	event: stepEvent, person: bindPerson, flow: bindFlow, parts: bindParts, appends: bindAppends,
+}
+
+// The steps of a bind flow, in their order.
 const (
 	stepStart = iota
 	stepStream
@@ -17,13 +25,7 @@ const (
 	stepConfirm
 	stepEvent // from sending the confirmation to the event on the page
 	stepRead
-	stepCount
 )
-
-var stepNames = [stepCount]string{"start session", "open event stream", "scan", "sign", "confirm", "confirm to event", "binding read"}
-
-// timing is how long each step of one flow took.
-type timing [stepCount]time.Duration
 
 // streamed is what the page's event stream brought in the end.
 type streamed struct {
@@ -34,10 +36,10 @@ type streamed struct {
 
 var startBody = []byte(`{"purpose":"bind","provider":"` + provider + `"}`)
 
-// flow is one whole binding: the page starts a session and opens its event stream, the
+// bindFlow is one whole binding: the page starts a session and opens its event stream, the
 // phone scans the code that the stream shows, checks and signs the statement and
 // confirms, the page hears of it and reads the binding.
-func (k *worker) flow(ctx context.Context, p *people, i int) (t timing, err error) {
+func bindFlow(ctx context.Context, p *people, k *worker, i int) (t timing, err error) {
 	token := p.tokens[i]
 	mobile := <-p.phones
 	mobile.line = k.mobile

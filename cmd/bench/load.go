@@ -14,7 +14,7 @@ type measured struct {
 	done      int
 	errors    int
 	said      map[string]int // errors by their text, the first few kinds
-	steps     [stepCount]*times
+	steps     []*times
 	flow      *times
 	late      *times // open loop: how far behind its schedule a flow began
 	serverCPU time.Duration
@@ -24,8 +24,8 @@ type measured struct {
 
 const saidMost = 8
 
-func newMeasured(n int) *measured {
-	m := &measured{said: map[string]int{}, flow: &times{all: make([]time.Duration, 0, n)}, late: &times{}}
+func (p *people) newMeasured(n int) *measured {
+	m := &measured{steps: make([]*times, len(p.job.steps)), said: map[string]int{}, flow: &times{all: make([]time.Duration, 0, n)}, late: &times{}}
 	for i := range m.steps {
 		m.steps[i] = &times{all: make([]time.Duration, 0, n)}
 	}
@@ -44,7 +44,7 @@ func (m *measured) add(t timing, whole time.Duration, err error) {
 	}
 	m.done++
 	m.flow.all = append(m.flow.all, whole)
-	for i, d := range t {
+	for i, d := range t[:len(m.steps)] {
 		m.steps[i].all = append(m.steps[i].all, d)
 	}
 }
@@ -52,7 +52,7 @@ func (m *measured) add(t timing, whole time.Duration, err error) {
 // closed runs flows from..to with every worker busy all the time: how many flows the
 // machine can do.
 func (p *people) closed(ctx context.Context, from, to int) *measured {
-	m := newMeasured(to - from)
+	m := p.newMeasured(to - from)
 	var next atomic.Int64
 	next.Store(int64(from))
 	m.around(p, func() {
@@ -65,7 +65,7 @@ func (p *people) closed(ctx context.Context, from, to int) *measured {
 						return
 					}
 					begun := time.Now()
-					t, err := k.flow(ctx, p, i)
+					t, err := p.job.flow(ctx, p, k, i)
 					m.add(t, time.Since(begun), err)
 				}
 			})
@@ -80,7 +80,7 @@ func (p *people) closed(ctx context.Context, from, to int) *measured {
 // counts from when it was due, not from when it could begin; otherwise a server that
 // stalls would be measured by the few flows that did not meet the stall.
 func (p *people) open(ctx context.Context, from, to int, rate float64) *measured {
-	m := newMeasured(to - from)
+	m := p.newMeasured(to - from)
 	type job struct {
 		i   int
 		due time.Time
@@ -92,7 +92,7 @@ func (p *people) open(ctx context.Context, from, to int, rate float64) *measured
 			wg.Go(func() {
 				for j := range jobs {
 					m.late.add(time.Since(j.due))
-					t, err := k.flow(ctx, p, j.i)
+					t, err := p.job.flow(ctx, p, k, j.i)
 					m.add(t, time.Since(j.due), err)
 				}
 			})

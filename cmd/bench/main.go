@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,11 +22,12 @@ import (
 
 type options struct {
 	flows, concurrency, idle, preload, warm, lists int
-	sig                                            string
+	job, sig                                       string
 	rate                                           float64
 	json                                           string
 	url, world, server, data, serve                string
 	pid                                            int
+	measures                                       *job // what job names
 	prepare, noFloor                               bool
 }
 
@@ -38,7 +40,8 @@ func main() {
 		return
 	}
 	var o options
-	flag.IntVar(&o.flows, "flows", 10000, "bind flows to measure; 0 for none")
+	flag.StringVar(&o.job, "job", bindJob.name, "the kind of flow: bind")
+	flag.IntVar(&o.flows, "flows", 10000, "flows to measure; 0 for none")
 	flag.IntVar(&o.concurrency, "concurrency", 64, "flows at once (with -rate: at most)")
 	flag.StringVar(&o.sig, "sig", "ES256", "signature of the statements: ES256, RS256 or SM2SM3")
 	flag.Float64Var(&o.rate, "rate", 0, "begin this many flows a second, steadily, instead of as many as possible")
@@ -80,6 +83,11 @@ func main() {
 
 func (o *options) check() error {
 	var errs []error
+	j, err := jobNamed(o.job)
+	if err != nil {
+		errs = append(errs, err)
+	}
+	o.measures = j
 	if alg := trust.Algorithm(o.sig); alg != trust.ES256 && alg != trust.RS256 && alg != trust.SM2SM3 {
 		errs = append(errs, fmt.Errorf("-sig %s: there are ES256, RS256 and SM2SM3", o.sig))
 	}
@@ -135,7 +143,7 @@ func (o *options) run(ctx context.Context) (*report, error) {
 			filepath.Join(o.world, "catalogue.json"), filepath.Join(o.world, "issuers.json"), o.world)
 		return nil, nil
 	}
-	r := &report{Flows: o.flows, Concurrency: o.concurrency, Signature: o.sig, Rate: o.rate, Preloaded: o.preload, Machine: here()}
+	r := &report{Job: o.job, noun: o.measures.noun, Flows: o.flows, Concurrency: o.concurrency, Signature: o.sig, Rate: o.rate, Preloaded: o.preload, Machine: here()}
 	s, err := o.open(ctx, dir, w)
 	if err != nil {
 		return nil, err
@@ -170,11 +178,11 @@ func (o *options) open(ctx context.Context, dir string, w *world) (*server, erro
 		}
 	}
 	say("starting the server")
-	return start(ctx, o.server, o.data, filepath.Join(dir, "server.log"), w, strings.Fields(o.serve))
+	return start(ctx, o.server, o.data, filepath.Join(dir, "server.log"), w, append(slices.Clone(o.measures.serve), strings.Fields(o.serve)...))
 }
 
 func (o *options) measure(ctx context.Context, dir string, w *world, s *server, r *report) error {
-	p, err := newPeople(w, s, o.concurrency)
+	p, err := newPeople(o.measures, w, s, o.concurrency)
 	if err != nil {
 		return err
 	}
@@ -192,7 +200,7 @@ func (o *options) measure(ctx context.Context, dir string, w *world, s *server, 
 		if err != nil {
 			return err
 		}
-		floor = floorFrom(u)
+		floor = floorFrom(o.measures, u)
 	}
 	if o.flows > 0 {
 		say("%d flows to warm up, then %d", o.warm, o.flows)
@@ -208,7 +216,7 @@ func (o *options) measure(ctx context.Context, dir string, w *world, s *server, 
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		r.take(m)
+		r.take(o.measures, m)
 	}
 	if floor != nil {
 		r.takeFloor(floor)

@@ -16,9 +16,11 @@ import (
 // people are the accounts, phones and certificates of a run, made before the clock
 // starts: each flow binds a fresh certificate to a fresh account.
 type people struct {
+	job     *job
 	w       *world
 	s       *server
 	tokens  []string
+	wallet  *phone.Phone // makes keys out of certificates
 	keys    []*phone.Key
 	workers []*worker
 	// phones lie in a queue: whoever needs one takes the one that was not used for
@@ -61,8 +63,8 @@ type worker struct {
 	once                 sync.Once
 }
 
-func newPeople(w *world, s *server, concurrency int) (*people, error) {
-	p := &people{w: w, s: s}
+func newPeople(j *job, w *world, s *server, concurrency int) (*people, error) {
+	p := &people{job: j, w: w, s: s}
 	for range concurrency {
 		k, err := newWorker(s.url)
 		if err != nil {
@@ -105,8 +107,8 @@ func (p *people) phonesFor(n int) int {
 
 // make prepares n people named by prefix, and registers the phones.
 func (p *people) make(ctx context.Context, prefix string, n int) error {
-	wallet, err := phone.New(p.s.url)
-	if err != nil {
+	var err error
+	if p.wallet, err = phone.New(p.s.url); err != nil {
 		return err
 	}
 	p.tokens, p.keys = make([]string, n), make([]*phone.Key, n)
@@ -128,7 +130,7 @@ func (p *people) make(ctx context.Context, prefix string, n int) error {
 				if i >= n {
 					return nil
 				}
-				if err := p.person(k, wallet, prefix, i); err != nil {
+				if err := p.job.person(ctx, p, k, prefix, i); err != nil {
 					return err
 				}
 			}
@@ -157,9 +159,9 @@ func (k *worker) register(ctx context.Context) (*handset, error) {
 	}
 }
 
-// person makes the i-th person: a token, an account by its first use, and a
+// bindPerson makes the i-th person: a token, an account by its first use, and a
 // certificate.
-func (p *people) person(k *worker, wallet *phone.Phone, prefix string, i int) error {
+func bindPerson(_ context.Context, p *people, k *worker, prefix string, i int) error {
 	name := fmt.Sprintf("测试员%s%d", prefix, i)
 	token, err := p.w.token(fmt.Sprintf("%s-%d", prefix, i), name)
 	if err != nil {
@@ -177,7 +179,7 @@ func (p *people) person(k *worker, wallet *phone.Phone, prefix string, i int) er
 	if err != nil {
 		return err
 	}
-	p.keys[i], err = wallet.AddCertificate(key, der, [][]byte{p.w.authority.issuing.Raw}, provider)
+	p.keys[i], err = p.wallet.AddCertificate(key, der, [][]byte{p.w.authority.issuing.Raw}, provider)
 	return err
 }
 

@@ -25,6 +25,7 @@ type report struct {
 	ServerCPUs          float64 `json:"server_cpu_s"`
 	ServerPeakRSSMiB    float64 `json:"server_peak_rss_mib"`
 
+	Job         string         `json:"job"`
 	Flows       int            `json:"flows"`
 	Concurrency int            `json:"concurrency"`
 	Signature   string         `json:"sig"`
@@ -41,6 +42,8 @@ type report struct {
 	Idle        *idleLoad      `json:"idle,omitempty"`
 	Floor       *floorOf       `json:"floor,omitempty"`
 	Machine     machine        `json:"machine"`
+
+	noun string
 }
 
 type step struct {
@@ -62,14 +65,14 @@ func here() machine {
 }
 
 // take fills in what a load has shown.
-func (r *report) take(m *measured) {
+func (r *report) take(j *job, m *measured) {
 	r.FlowsPerSecond, r.Errors, r.Said = round(m.perSecond(), 1), m.errors, m.said
 	r.FlowP50ms, r.FlowP99ms = millis(m.flow.at(.5)), millis(m.flow.at(.99))
-	r.ConfirmToEventP50ms, r.ConfirmToEventP99ms = millis(m.steps[stepEvent].at(.5)), millis(m.steps[stepEvent].at(.99))
+	r.ConfirmToEventP50ms, r.ConfirmToEventP99ms = millis(m.steps[j.event].at(.5)), millis(m.steps[j.event].at(.99))
 	r.WallS, r.ServerCPUs, r.ClientCPUs = round(m.wall.Seconds(), 3), round(m.serverCPU.Seconds(), 2), round(m.clientCPU.Seconds(), 2)
 	r.LateP99ms = millis(m.late.at(.99))
 	for i, t := range m.steps {
-		r.Steps = append(r.Steps, step{stepNames[i], millis(t.at(.5)), millis(t.at(.99))})
+		r.Steps = append(r.Steps, step{j.steps[i], millis(t.at(.5)), millis(t.at(.99))})
 	}
 	if len(m.said) == 0 {
 		r.Said = nil
@@ -94,7 +97,7 @@ func (r *report) print(out io.Writer) {
 		fmt.Fprintln(t, strings.Join(texts, "\t"))
 	}
 	if r.Flows > 0 {
-		fmt.Fprintf(out, "\n%d bind flows, %s, %d at once", r.Flows, r.Signature, r.Concurrency)
+		fmt.Fprintf(out, "\n%d %s, %s, %d at once", r.Flows, r.noun, r.Signature, r.Concurrency)
 		if r.Rate > 0 {
 			fmt.Fprintf(out, " at most, %g a second", r.Rate)
 		}
