@@ -26,6 +26,7 @@ import (
 	"certlink/internal/feed"
 	"certlink/internal/lease"
 	"certlink/internal/seal"
+	"certlink/internal/upload"
 	"certlink/mobilecert"
 	"certlink/push"
 	"certlink/qr"
@@ -53,6 +54,7 @@ type program struct {
 	relay     *push.Relay
 	outbox    *push.Outbox
 	audit     *audit.Log
+	uploads   *upload.Store
 	authority *authority.Authority
 	server    *api.Server
 }
@@ -60,7 +62,7 @@ type program struct {
 // schema is every collection of every room.
 func schema() []store.Collection {
 	return slices.Concat(account.Collections(), mobilecert.Collections(), confirm.Collections(), qr.Collections(),
-		push.Collections(), audit.Collections(), lease.Collections(), []store.Collection{revocationLists})
+		push.Collections(), audit.Collections(), upload.Collections(), lease.Collections(), []store.Collection{revocationLists})
 }
 
 // openStore opens the engine that the settings name.
@@ -119,6 +121,7 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 	}
 
 	p.hub = feed.NewHub(p.store)
+	p.uploads = upload.New(p.store, p.clock, p.ring)
 	config := mobilecert.Config{Store: p.store, Clock: p.clock, Hub: p.hub, Seal: p.ring, Catalogue: p.catalogue,
 		People: people{p.accounts}, BindingsPerAccount: s.BindingsEach}
 	certificates, bindings := mobilecert.NewCertificates(config), mobilecert.NewBindings(config)
@@ -163,7 +166,7 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 	p.server, err = api.New(api.Config{
 		Origin: origin, TrustedProxies: prefixes(s.TrustedProxies), Demo: s.Demo, Version: version,
 		Accounts: p.accounts, QR: p.qr, Engine: p.engine, Store: p.store,
-		Catalogue: p.catalogue, Certificates: certificates, Bindings: bindings, Products: products, Audit: p.audit, Authority: p.publications(certificates),
+		Catalogue: p.catalogue, Certificates: certificates, Bindings: bindings, Products: products, Audit: p.audit, Uploads: p.uploads, Authority: p.publications(certificates),
 		Assets: assets, Lasting: web.Lasting, Clock: p.clock, Log: p.log,
 		Registry: registry, MetricsToken: s.MetricsToken, Limits: s.limits(),
 	})
@@ -242,7 +245,7 @@ func (p *program) run(ctx context.Context, ln net.Listener) error {
 	every("outbox", 500*time.Millisecond, p.outbox.Deliver)
 	every("house", time.Minute, func(ctx context.Context) error {
 		_, err := p.accounts.Sweep(ctx)
-		return errors.Join(err, p.qr.SweepPairs(ctx))
+		return errors.Join(err, p.qr.SweepPairs(ctx), p.uploads.Sweep(ctx))
 	})
 
 	served := make(chan error, 1)

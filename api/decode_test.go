@@ -160,3 +160,17 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func TestPatternsOfBodies(t *testing.T) {
+	for _, c := range []struct {
+		pattern, path string
+		fits          bool
+	}{
+		{"/v1/a/:id/files/:slot", "/v1/a/1/files/licence", true}, {"/v1/a/:id", "/v1/a/1/files", false},
+		{"/v1/a/:id", "/v1/a/", false}, {"/v1/a/:id", "/v1/b/1", false}, {"/v1/a", "/v1/a", true}, {"/v1/a/:id/x", "/v1/a/1", false},
+	} {
+		if fits(c.pattern, c.path) != c.fits {
+			t.Errorf("%s, %s", c.pattern, c.path)
+		}
+	}
+}

@@ -27,6 +27,7 @@ import (
 	"certlink/internal/audit"
 	"certlink/internal/clock"
 	"certlink/internal/fault"
+	"certlink/internal/upload"
 	"certlink/mobilecert"
 	"certlink/qr"
 	"certlink/store"
@@ -52,6 +53,7 @@ type Config struct {
 	Products     []*mobilecert.Product // what can be collected; shown in demo mode
 	Audit        *audit.Log
 	Store        store.Store // asked by /readyz
+	Uploads      *upload.Store
 	// Authority is what the built-in authority publishes; nil without one.
 	Authority *Publications
 
@@ -180,9 +182,9 @@ func (s *Server) door(ctx *fasthttp.RequestCtx, inner fasthttp.RequestHandler) {
 // bodyLimit gives the few routes that take files their larger bound, before the
 // body is read.
 func (s *Server) bodyLimit(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
-	if n := h.ContentLength(); h.IsPost() && (n > maxBody || n < 0) {
+	if n := h.ContentLength(); (h.IsPost() || h.IsPut()) && (n > maxBody || n < 0) {
 		path, _, _ := strings.Cut(string(h.RequestURI()), "?")
-		if most, ok := s.bodies[path]; ok {
+		if most := s.bodyBound(path); most > 0 {
 			return fasthttp.RequestConfig{MaxRequestBodySize: most, ReadTimeout: 60 * time.Second}
 		}
 	}
