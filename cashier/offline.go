@@ -1,0 +1,140 @@
+package cashier
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"certlink/store"
+)
+
+// Offline is the provider for transfers between banks: what a machine does with the
+// others, a reviewer does here.
+const Offline = "offline"
+
+// Transfer is the Provider of that name.
+type Transfer struct{}
+
+// Name of the provider.
+func (Transfer) Name() string { return Offline }
+
+// CodeLife is 0: there is no code, and the order's own time is enough.
+func (Transfer) CodeLife() time.Duration { return 0 }
+
+func (Transfer) Start(context.Context, Charge) (string, error) { return "", nil }
+
+func (Transfer) Query(_ context.Context, attempt string) (*Trade, error) {
+	return &Trade{ID: attempt, State: TradeWaiting}, nil
+}
+
+func (Transfer) Close(_ context.Context, attempt string) (*Trade, error) {
+	return &Trade{ID: attempt, State: TradeClosed}, nil
+}
+
+func (Transfer) Refund(_ context.Context, r RefundOrder) (*RefundReport, error) {
+	return &RefundReport{ID: r.ID, State: RefundByHand}, nil
+}
+
+func (Transfer) Notice(context.Context, func(string) string, []byte) (*Notice, error) {
+	return nil, ErrMethod
+}
+
+func (Transfer) Taken() (string, string) { return "text/plain", "" }
+
+// Prove hands in the proof of a transfer; file is the upload's id. A better one takes
+// the place of one nobody has decided on yet.
+func (s *Service) Prove(ctx context.Context, by Who, id, file string) (*Order, error) {
+	return s.change(ctx, id, func(o *Order) error {
+		if !by.may(o) {
+			return ErrUnknown
+		}
+		if o.State != Open {
+			return ErrState.With("state", string(o.State))
+		}
+		a := o.offline()
+		if a == nil {
+			return ErrProof
+		}
+		now := s.cfg.Clock()
+		a.State, a.Proof, a.ProofAt = Review, file, &now
+		o.happened("order.proof_submitted", now, by.Account, a.ID, "")
+		return nil
+	})
+}
+
+// offline finds the transfer that is under way.
+func (o *Order) offline() *Attempt {
+	for i := range o.Attempts {
+		if a := &o.Attempts[i]; a.Provider == Offline && (a.State == Waiting || a.State == Review) {
+			return a
+		}
+	}
+	return nil
+}
+
+// Decide is a reviewer's word on a proof. proof is the one that was looked at, so that
+// nobody accepts what has been replaced; of two reviewers the first decides.
+func (s *Service) Decide(ctx context.Context, reviewer, id, proof string, accept bool, reason string) (*Order, error) {
+	return s.change(ctx, id, func(o *Order) error {
+		a := o.offline()
+		if a == nil || a.State != Review || a.Proof != proof {
+			return ErrProof
+		}
+		now := s.cfg.Clock()
+		if accept {
+			o.happened("order.proof_accepted", now, reviewer, a.ID, reason)
+			_, err := o.paid(a, Payment{Transaction: a.Proof, AmountFen: o.AmountFen, Currency: Currency, At: now}, reviewer, now)
+			return err
+		}
+		a.Reason, a.Note = rejected, reason
+		o.happened("order.proof_rejected", now, reviewer, a.ID, reason)
+		if grace := now.Add(proofGrace); o.ExpiresAt.Before(grace) {
+			o.ExpiresAt = grace // time in which to hand in another one
+		}
+		return o.end(a, now)
+	})
+}
+
+// proofGrace is what is left of an order's time, at least, after a rejected proof.
+const proofGrace = 3 * 24 * time.Hour
+
+// SentBack is a reviewer's word that money was refunded by hand.
+func (s *Service) SentBack(ctx context.Context, reviewer, id, refund, note string) (*Order, error) {
+	return s.change(ctx, id, func(o *Order) error {
+		a := o.owner(refund)
+		if a == nil || a.Refund == nil || a.Refund.ID != refund || a.Refund.State != RefundByHand {
+			return ErrNoRefund
+		}
+		now := s.cfg.Clock()
+		o.happened("order.refunded_by_hand", now, reviewer, a.ID, note)
+		_, err := o.refunded(&RefundReport{ID: refund, State: RefundDone}, reviewer, now)
+		return err
+	})
+}
+
+// inReview says whether a proof waits for its reviewer.
+func (o *Order) inReview() bool {
+	return slices.ContainsFunc(o.Attempts, func(a Attempt) bool { return a.State == Review })
+}
+
+// byHand is since when a reviewer is waited for; zero if none is.
+func (o *Order) byHand() (since time.Time) {
+	for i := range o.Attempts {
+		a := &o.Attempts[i]
+		switch {
+		case a.State == Review && a.ProofAt != nil:
+			since = *a.ProofAt
+		case a.Refund != nil && a.Refund.State == RefundByHand:
+			since = a.Refund.At
+		}
+		if !since.IsZero() {
+			return since
+		}
+	}
+	return since
+}
+
+// Queue lists the orders that wait for a reviewer, the longest waiting first.
+func (s *Service) Queue(ctx context.Context, after store.Cursor, limit int) ([]*Order, store.Cursor, error) {
+	return s.docs.Query(ctx, store.Query{Index: "hand", After: after, Limit: limit})
+}
