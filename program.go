@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
@@ -19,6 +20,7 @@ import (
 
 	"certlink/account"
 	"certlink/api"
+	"certlink/cashier"
 	"certlink/confirm"
 	"certlink/internal/audit"
 	"certlink/internal/clock"
@@ -57,11 +59,15 @@ type program struct {
 	uploads   *upload.Store
 	authority *authority.Authority
 	server    *api.Server
+	orders    *cashier.Service
+	// subjects are the rooms that are told of their orders, by kind of subject.
+	subjects map[string]push.Handler
 }
 
 // schema is every collection of every room.
 func schema() []store.Collection {
 	return slices.Concat(account.Collections(), mobilecert.Collections(), confirm.Collections(), qr.Collections(),
+		cashier.Collections(),
 		push.Collections(), audit.Collections(), upload.Collections(), lease.Collections(), []store.Collection{revocationLists})
 }
 
@@ -153,6 +159,9 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 			return d.Name, nil
 		},
 	})
+	if err := p.openCashier(); err != nil {
+		return err
+	}
 	if err := p.openPush(); err != nil {
 		return err
 	}
@@ -217,12 +226,14 @@ func (p *program) openPush() error {
 	}
 	p.audit = audit.New(p.store)
 	p.outbox = push.NewOutbox(p.store, p.clock, channels)
-	p.relay = push.NewRelay(p.store, schema(), map[string]push.Handler{
+	handlers := map[string]push.Handler{
 		effect.Audit:   p.audit.Carry,
 		effect.Webhook: p.outbox.Carry(effect.Webhook),
 		effect.Push:    p.outbox.Carry(effect.Push),
 		qr.EffectNotMe: p.qr.CarryNotMe,
-	})
+	}
+	maps.Copy(handlers, p.orderHandlers())
+	p.relay = push.NewRelay(p.store, schema(), handlers)
 	return nil
 }
 
@@ -242,6 +253,7 @@ func (p *program) run(ctx context.Context, ln net.Listener) error {
 	}
 	every("sessions", 500*time.Millisecond, p.qr.Sweep)
 	every("relay", 300*time.Millisecond, p.relay.Run)
+	every("orders", time.Second, p.orders.Sweep)
 	every("outbox", 500*time.Millisecond, p.outbox.Deliver)
 	every("house", time.Minute, func(ctx context.Context) error {
 		_, err := p.accounts.Sweep(ctx)

@@ -32,6 +32,7 @@ type settings struct {
 	WebhookSecret       string   `env:"CERTLINK_WEBHOOK_SECRET" help:"Secret that signs those calls, 16 characters or more."`
 	RevocationPrivate   []string `env:"CERTLINK_REVOCATION_PRIVATE" help:"Private addresses or networks (CIDR) where revocation lists and OCSP may be fetched. Default: public addresses only."`
 	BindingsEach        int      `name:"bindings-per-account" env:"CERTLINK_BINDINGS_PER_ACCOUNT" default:"1" help:"Active bindings that an account may hold."`
+	OrderDays           int      `name:"order-days" env:"CERTLINK_ORDER_DAYS" default:"7" help:"Days after which an order that was not paid is closed."`
 	MetricsToken        string   `env:"CERTLINK_METRICS_TOKEN" help:"Bearer token for /metrics. Without one, only loopback may read it."`
 	LogFormat           string   `env:"CERTLINK_LOG_FORMAT" default:"text" enum:"text,json" help:"text or json."`
 	StartsPerMin        int      `name:"starts-per-minute" env:"CERTLINK_STARTS_PER_MINUTE" default:"30" help:"Codes that one account may begin in a minute."`
@@ -91,6 +92,9 @@ func (s *settings) check() error {
 	}
 	if s.BindingsEach < 1 || s.BindingsEach > 20 {
 		bad("CERTLINK_BINDINGS_PER_ACCOUNT must be from 1 to 20")
+	}
+	if s.OrderDays < 1 || s.OrderDays > 60 {
+		bad("CERTLINK_ORDER_DAYS must be from 1 to 60")
 	}
 	if s.StartsPerMin < 1 || s.RequestsPerSec < 1 {
 		bad("CERTLINK_STARTS_PER_MINUTE and CERTLINK_REQUESTS_PER_SECOND must be 1 or more")

@@ -86,8 +86,8 @@ func record(s store.Store) store.Record[Order] {
 		}}
 }
 
-// Request opens an order.
-type Request struct {
+// OrderRequest opens an order.
+type OrderRequest struct {
 	Subject      Subject
 	Account      string // who pays
 	Organisation string
@@ -120,7 +120,7 @@ func number(s Subject, at time.Time) string {
 // amountMost is ten million yuan: above it a price is a mistake.
 const amountMost = 1_000_000_000
 
-func (r *Request) check() (total int64, err error) {
+func (r *OrderRequest) check() (total int64, err error) {
 	if r.Subject.Kind == "" || r.Subject.ID == "" || r.Account == "" || len(r.Lines) == 0 {
 		return 0, errors.New("cashier: an order needs a subject, an account and goods")
 	}
@@ -139,7 +139,7 @@ func (r *Request) check() (total int64, err error) {
 
 // Open makes the order for a subject, or finds it. One that was closed unpaid is open
 // again then, with the goods and prices as they are now.
-func (s *Service) Open(ctx context.Context, r Request) (*Order, error) {
+func (s *Service) Open(ctx context.Context, r OrderRequest) (*Order, error) {
 	total, err := r.check()
 	if err != nil {
 		return nil, err

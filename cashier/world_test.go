@@ -175,8 +175,8 @@ func (w *world) on(s store.Store) *Service {
 
 var li = Who{Account: "li", Organisation: "org"}
 
-func request(fen int64) Request {
-	return Request{Subject: Subject{"application", "a1"}, Account: "li", Organisation: "org",
+func request(fen int64) OrderRequest {
+	return OrderRequest{Subject: Subject{"application", "a1"}, Account: "li", Organisation: "org",
 		Lines: []Line{{Name: "CA介质", Category: "数字证书", Unit: "个", Quantity: 1, UnitFen: fen}}}
 }
 
