@@ -71,12 +71,20 @@ func schema() []store.Collection {
 		push.Collections(), audit.Collections(), upload.Collections(), lease.Collections(), []store.Collection{revocationLists})
 }
 
+// reindex derives index values again where a newer version declares more.
+func reindex(collection string, d store.Doc) (map[string]string, error) {
+	if account.Owns(collection) {
+		return account.Reindex(collection, d)
+	}
+	return mobilecert.Reindex(collection, d)
+}
+
 // openStore opens the engine that the settings name.
 func (s *settings) openStore(ctx context.Context) (store.Store, error) {
 	if s.Store == "embedded" {
-		return sqlite.Open(ctx, filepath.Join(s.Data, "store"), schema(), sqlite.WithReindex(mobilecert.Reindex))
+		return sqlite.Open(ctx, filepath.Join(s.Data, "store"), schema(), sqlite.WithReindex(reindex))
 	}
-	return mongo.Open(ctx, s.Store, s.Database, schema(), mongo.WithReindex(mobilecert.Reindex))
+	return mongo.Open(ctx, s.Store, s.Database, schema(), mongo.WithReindex(reindex))
 }
 
 // open wires the rooms; nothing runs yet. origin is known only after listening
@@ -173,7 +181,7 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.server, err = api.New(api.Config{
-		Origin: origin, TrustedProxies: prefixes(s.TrustedProxies), Demo: s.Demo, Version: version,
+		Origin: origin, TrustedProxies: prefixes(s.TrustedProxies), WidgetOrigins: s.WidgetOrigins, Demo: s.Demo, Version: version,
 		Accounts: p.accounts, QR: p.qr, Engine: p.engine, Store: p.store,
 		Catalogue: p.catalogue, Certificates: certificates, Bindings: bindings, Products: products, Audit: p.audit, Uploads: p.uploads, Authority: p.publications(certificates),
 		Assets: assets, Lasting: web.Lasting, Clock: p.clock, Log: p.log,

@@ -30,6 +30,7 @@ type settings struct {
 	Issuers             string   `env:"CERTLINK_ISSUERS" type:"path" help:"External sign-in: JSON file of JWT issuers."`
 	WebhookURL          string   `name:"webhook-url" env:"CERTLINK_WEBHOOK_URL" help:"Address that is told of events by POST."`
 	WebhookSecret       string   `env:"CERTLINK_WEBHOOK_SECRET" help:"Secret that signs those calls, 16 characters or more."`
+	WidgetOrigins       []string `env:"CERTLINK_WIDGET_ORIGINS" help:"Origins of other sites, e.g. https://shop.example.cn, whose pages may show a code with the widget."`
 	RevocationPrivate   []string `env:"CERTLINK_REVOCATION_PRIVATE" help:"Private addresses or networks (CIDR) where revocation lists and OCSP may be fetched. Default: public addresses only."`
 	BindingsEach        int      `name:"bindings-per-account" env:"CERTLINK_BINDINGS_PER_ACCOUNT" default:"1" help:"Active bindings that an account may hold."`
 	OrderDays           int      `name:"order-days" env:"CERTLINK_ORDER_DAYS" default:"7" help:"Days after which an order that was not paid is closed."`
@@ -68,6 +69,13 @@ func (s *settings) check() error {
 	if s.PublicOrigin != "" {
 		if problem := checkOrigin(s.PublicOrigin); problem != "" {
 			bad("CERTLINK_PUBLIC_ORIGIN %q %s", s.PublicOrigin, problem)
+		}
+	}
+	for _, o := range s.WidgetOrigins {
+		if problem := checkOrigin(o); problem != "" {
+			bad("CERTLINK_WIDGET_ORIGINS: %q %s", o, problem)
+		} else if o != strings.ToLower(o) {
+			bad("CERTLINK_WIDGET_ORIGINS: %q is not how browsers write it; use small letters", o)
 		}
 	}
 	for _, p := range s.TrustedProxies {
@@ -120,6 +128,8 @@ func checkOrigin(origin string) string {
 		return "must be an origin only, without a path or anything after the host"
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		return "is plain HTTP and not this machine itself; use https"
+	case strings.HasSuffix(u.Host, ":443") && u.Scheme == "https", strings.HasSuffix(u.Host, ":80") && u.Scheme == "http":
+		return "names the port that browsers leave out; write it without"
 	case len(origin) > 80:
 		return "is longer than 80 characters; the code on the screen would become too fine to scan"
 	}

@@ -2,8 +2,11 @@ package account
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"certlink/internal/effect"
@@ -40,7 +43,7 @@ func organisationRecord(s store.Store) store.Record[Organisation] {
 	return store.Record[Organisation]{Store: s, Collection: organisations, Memo: store.NewMemo(memoBytes, (*Organisation).clone),
 		ID: func(o *Organisation) string { return o.ID },
 		Index: func(o *Organisation) map[string]string {
-			return map[string]string{"code": o.CreditCode, effect.Index: owing(&o.Owing)}
+			return map[string]string{"code": o.CreditCode, "name": searchName(o.Name), effect.Index: owing(&o.Owing)}
 		}}
 }
 
@@ -157,10 +160,41 @@ func (s *Service) upsertOrganisation(ctx context.Context, by *Principal, in Orga
 	}
 }
 
-// ListOrganisations walks all of them, for the operator.
-func (s *Service) ListOrganisations(ctx context.Context, by *Principal, after store.Cursor, limit int) ([]*Organisation, store.Cursor, error) {
-	if err := by.Require(Operator, Integrator); err != nil {
+// Find narrows a walk over the organisations to a name's or a credit code's
+// beginning. The code wins where both are given.
+type Find struct{ Name, CreditCode string }
+
+// ListOrganisations walks all of them, by name, for those who serve them all.
+func (s *Service) ListOrganisations(ctx context.Context, by *Principal, find Find, after store.Cursor, limit int) ([]*Organisation, store.Cursor, error) {
+	if err := by.Require(Operator, Integrator, Reviewer); err != nil {
 		return nil, "", err
 	}
-	return s.organisations.Query(ctx, store.Query{Index: "code", After: after, Limit: limit})
+	q := store.Query{Index: "name", After: after, Limit: limit}
+	name, ok := cleanText(find.Name, maxOrgName)
+	if !ok {
+		return nil, "", nil
+	}
+	q.Prefix = searchName(name)
+	if find.CreditCode != "" {
+		q.Index, q.Prefix = "code", strings.ToUpper(strings.TrimSpace(find.CreditCode))
+	}
+	return s.organisations.Query(ctx, q)
+}
+
+// Reindex derives the index values of a stored document of this package again,
+// where a newer version declares more of them.
+func Reindex(collection string, d store.Doc) (map[string]string, error) {
+	if collection != organisations {
+		return nil, fmt.Errorf("account: nothing is known of %s", collection)
+	}
+	o := new(Organisation)
+	if err := json.Unmarshal(d.Body, o); err != nil {
+		return nil, err
+	}
+	return organisationRecord(nil).Index(o), nil
+}
+
+// Owns says whether the collection is one of this package's.
+func Owns(collection string) bool {
+	return slices.ContainsFunc(Collections(), func(c store.Collection) bool { return c.Name == collection })
 }

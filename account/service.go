@@ -34,7 +34,7 @@ func Collections() []store.Collection {
 	owing := store.Index{Name: effect.Index}
 	until := store.Index{Name: "until"} // when Sweep may delete it
 	return []store.Collection{
-		{Name: organisations, Indexes: []store.Index{{Name: "code", Unique: true}, owing}},
+		{Name: organisations, Indexes: []store.Index{{Name: "code", Unique: true}, {Name: "name"}, owing}},
 		{Name: accounts, Indexes: []store.Index{{Name: "login", Unique: true}, {Name: "external", Unique: true}, {Name: "name"}, owing}},
 		{Name: sessions, Indexes: []store.Index{{Name: "account"}, until}},
 		{Name: attempts, Indexes: []store.Index{until, owing}},

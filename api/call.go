@@ -71,10 +71,6 @@ func (c *call) ip() string {
 	return clientIP(peer(c.f), string(c.f.Request().Header.Peek(fiber.HeaderXForwardedFor)), c.s.TrustedProxies).String()
 }
 
-func (c *call) language() language {
-	return preferred(string(c.f.Request().Header.Peek(fiber.HeaderAcceptLanguage)))
-}
-
 // header reads a request header as a copy that may be kept.
 func (c *call) header(name string) string { return string(c.f.Request().Header.Peek(name)) }
 

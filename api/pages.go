@@ -52,7 +52,8 @@ func (c *call) show(status int, name string, data any) error {
 	c.f.Response().Header.SetContentType("text/html; charset=utf-8")
 	c.f.Set(fiber.HeaderCacheControl, "no-store")
 	c.f.Set(fiber.HeaderContentLanguage, c.language().tag())
-	c.f.Vary(fiber.HeaderAcceptLanguage)
+	c.f.Vary(fiber.HeaderAcceptLanguage, fiber.HeaderCookie)
+	c.rememberLanguage()
 	c.f.Response().SetBodyRaw(b.Bytes())
 	return nil
 }

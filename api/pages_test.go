@@ -122,6 +122,19 @@ func TestLanding(t *testing.T) {
 			t.Errorf("%v", a.Header)
 		}
 	}
+	// The language chosen on the portal goes before the browser's; a click changes it.
+	chosen := w.client().with("Accept-Language", "en").with("Cookie", "certlink_lang=zh-CN")
+	if a := chosen.get(path).ok(200); !strings.Contains(string(a.Body), `<html lang="zh-CN">`) || !strings.Contains(a.Header.Get("Vary"), "Cookie") || a.Header.Get("Set-Cookie") != "" {
+		t.Errorf("%v %s", a.Header, a.Body)
+	}
+	if a := chosen.get(path + "?lang=en").ok(200); !strings.Contains(string(a.Body), `<html lang="en">`) || a.Header.Get("Set-Cookie") != "certlink_lang=en; Path=/; Max-Age=31536000; SameSite=Lax" {
+		t.Errorf("%v %s", a.Header, a.Body)
+	}
+	for _, odd := range []string{"?lang=fr", "?lang=%0d%0aX:1"} {
+		if a := chosen.get(path + odd).ok(200); !strings.Contains(string(a.Body), `<html lang="zh-CN">`) || a.Header.Get("Set-Cookie") != "" {
+			t.Errorf("%s: %v", odd, a.Header)
+		}
+	}
 	if now := page.session(s); now.State != "created" || now.Seq != 1 {
 		t.Errorf("looking has changed it: %+v", now)
 	}

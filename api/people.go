@@ -120,7 +120,35 @@ func (s *Server) postOrganisation(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.json(status, organisationView{ID: o.ID, Name: o.Name, CreditCode: o.CreditCode, Doubtful: o.CreditCodeDoubtful()})
+	return c.json(status, showOrganisation(o))
+}
+
+func showOrganisation(o *account.Organisation) organisationView {
+	return organisationView{ID: o.ID, Name: o.Name, CreditCode: o.CreditCode, Doubtful: o.CreditCodeDoubtful()}
+}
+
+// getOrganisations lists them by name, for those who serve them all.
+func (s *Server) getOrganisations(c *call) error {
+	after, limit, err := c.paging()
+	if err != nil {
+		return err
+	}
+	var find account.Find
+	if find.Name, err = c.query("name", 128); err != nil {
+		return err
+	}
+	if find.CreditCode, err = c.query("credit_code", 18); err != nil {
+		return err
+	}
+	found, next, err := s.Accounts.ListOrganisations(c.ctx, c.who, find, after, limit)
+	if err != nil {
+		return err
+	}
+	out := page[organisationView]{Items: []organisationView{}, Next: string(next)}
+	for _, o := range found {
+		out.Items = append(out.Items, showOrganisation(o))
+	}
+	return c.ok(out)
 }
 
 // rowFault is why one row of many was refused.

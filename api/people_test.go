@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -75,6 +77,45 @@ func TestOrganisations(t *testing.T) {
 	make("新机构", "123").refused(422, "credit_code_invalid")
 	make("a\u202eb", "91330100MA27XXXX1B").refused(422, "name_invalid")
 	w.browser("admin").post("/v1/organisations", map[string]string{"name": "x", "credit_code": "91330100MA27XXXX0A"}).refused(403, "role_missing")
+}
+
+func TestOrganisationList(t *testing.T) {
+	w := newWorld(t)
+	type item struct {
+		ID, Name   string
+		CreditCode string `json:"credit_code"`
+	}
+	type list struct {
+		Items []item
+		Next  string
+	}
+	get := func(query string) (l list) {
+		w.browser("operator").get("/v1/organisations"+query).ok(200, &l)
+		return l
+	}
+	all := get("")
+	if len(all.Items) < 2 || !slices.IsSortedFunc(all.Items, func(a, b item) int { return strings.Compare(a.Name, b.Name) }) {
+		t.Fatalf("%+v", all)
+	}
+	first := get("?limit=1")
+	second := get("?limit=1&cursor=" + url.QueryEscape(first.Next))
+	if len(first.Items) != 1 || len(second.Items) != 1 || first.Items[0] == second.Items[0] {
+		t.Errorf("%+v then %+v", first, second)
+	}
+	want := all.Items[1]
+	for _, query := range []string{"?name=" + url.QueryEscape(want.Name), "?credit_code=" + strings.ToLower(want.CreditCode[:16])} {
+		if l := get(query); len(l.Items) != 1 || l.Items[0] != want {
+			t.Errorf("%s: %+v", query, l)
+		}
+	}
+	if l := get("?name=" + url.QueryEscape("无此机构")); len(l.Items) != 0 || l.Next != "" {
+		t.Errorf("%+v", l)
+	}
+	w.browser("reviewer").get("/v1/organisations").ok(200)
+	w.program().get("/v1/organisations").ok(200)
+	w.browser("admin").get("/v1/organisations").refused(403, "role_missing")
+	w.browser("operator").get("/v1/organisations?cursor=none").refused(400, "cursor_invalid")
+	w.browser("operator").get("/v1/organisations?credit_code=1234567890123456789").refused(400, "request_invalid")
 }
 
 type rows struct {

@@ -125,6 +125,7 @@ type codePage struct {
 	Refresh int // seconds until the page loads itself anew, 0 for never
 	Counter int64
 	Left    int // seconds
+	Here    string
 	Error   string
 }
 
@@ -135,7 +136,7 @@ func (s *Server) showCode(c *call, q *qr.Session, f *fault.Error) error {
 	if err != nil {
 		return err
 	}
-	p, code := codePage{qrView: v, Refresh: 2, Left: max(int(q.ExpiresAt.Sub(s.Clock())/time.Second), 0)}, fiber.StatusOK
+	p, code := codePage{qrView: v, Refresh: 2, Left: max(int(q.ExpiresAt.Sub(s.Clock())/time.Second), 0), Here: "/plain/code/" + q.ID}, fiber.StatusOK
 	_, p.Counter = s.QR.Code(q)
 	switch {
 	case q.State.Over():

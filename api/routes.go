@@ -71,6 +71,7 @@ func (s *Server) routes() {
 
 	// Those who load people, and who run the installation.
 	s.add("GET", "/v1/accounts", signedIn, s.getAccounts)
+	s.add("GET", "/v1/organisations", signedIn, role(account.Operator, account.Integrator, account.Reviewer), s.getOrganisations)
 	s.add("POST", "/v1/organisations", signedIn, people, s.postOrganisation)
 	s.add("POST", "/v1/accounts/bulk", signedIn, loaders, s.postAccountsBulk)
 	s.add("GET", "/v1/accounts/import", signedIn, loaders, s.getImportTemplate)

@@ -14,6 +14,7 @@ import { IntegratorPage, NoRight, NotFound, ReviewPage } from './pages/plain'
 import { RenewPage } from './pages/renew'
 import { BindingsPage } from './bindings/page'
 import { AccountsPage } from './operator/accounts'
+import { OrganisationsPage } from './operator/organisations'
 import { AuditPage } from './operator/audit'
 
 const pages: Record<Place, () => preact.JSX.Element> = {
@@ -22,6 +23,7 @@ const pages: Record<Place, () => preact.JSX.Element> = {
   renew: RenewPage,
   downloads: DownloadsPage,
   account: AccountPage,
+  organisations: OrganisationsPage,
   accounts: AccountsPage,
   audit: AuditPage,
   review: ReviewPage,

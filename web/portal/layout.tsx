@@ -19,7 +19,7 @@ interface Node {
 
 const tree: Node[] = [
   { key: 'desk', children: [{ key: 'system', children: [{ key: 'ca', icon: 'certificate', children: [{ key: 'bindings' }, { key: 'apply' }, { key: 'renew' }] }] }] },
-  { key: 'operator', children: [{ key: 'accounts', icon: 'user' }, { key: 'audit', icon: 'history' }] },
+  { key: 'operator', children: [{ key: 'organisations', icon: 'office' }, { key: 'accounts', icon: 'user' }, { key: 'audit', icon: 'history' }] },
   { key: 'review', icon: 'inbox' },
   { key: 'integrator', icon: 'link' },
   { key: 'downloads', icon: 'download' },

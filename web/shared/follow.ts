@@ -79,7 +79,7 @@ export function follow(o: FollowOptions): () => void {
     o.onSession(s)
   }
 
-  const headers = () => ({ 'Accept-Language': acceptLanguage(), ...o.headers })
+  const headers = () => (o.headers?.['Accept-Language'] ? o.headers : { 'Accept-Language': acceptLanguage(), ...o.headers })
   const init = { credentials: o.credentials ?? ('same-origin' as const), cache: 'no-store' as const }
 
   // A fetch that ends with the follower, or when nothing came for so long.

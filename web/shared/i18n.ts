@@ -8,7 +8,9 @@ export type Params = Record<string, string | number>
 
 const kept = 'certlink.lang'
 const listeners = new Set<() => void>()
-let current: Lang = initial()
+// Read when it is first asked for: in the widget nobody asks, and another site's
+// storage is none of our business.
+let chosen: Lang | undefined
 
 // Chinese first: English only for someone who chose it, here or by ?lang=en.
 function initial(): Lang {
@@ -24,11 +26,11 @@ function initial(): Lang {
 }
 
 export function lang(): Lang {
-  return current
+  return (chosen ??= initial())
 }
 
 export function setLang(next: Lang): void {
-  current = next
+  chosen = next
   try {
     globalThis.localStorage?.setItem(kept, next)
   } catch {
@@ -38,9 +40,13 @@ export function setLang(next: Lang): void {
   for (const tell of [...listeners]) tell()
 }
 
-// Screen readers pick their voice by the document's language.
+// Screen readers pick their voice by the document's language, and the pages that
+// the server draws itself (where a code leads, refusals) follow the cookie.
 export function mark(): void {
-  if (globalThis.document) document.documentElement.lang = current
+  if (!globalThis.document) return
+  document.documentElement.lang = lang()
+  const secure = globalThis.location?.protocol === 'https:' ? '; Secure' : ''
+  document.cookie = `certlink_lang=${lang()}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`
 }
 
 export function onLang(tell: () => void): () => void {
@@ -52,7 +58,7 @@ export function onLang(tell: () => void): () => void {
 export function useLang(): Lang {
   const [, redraw] = useState(0)
   useEffect(() => onLang(() => redraw((n) => n + 1)), [])
-  return current
+  return lang()
 }
 
 export function fill(sentence: string, params: Params = {}): string {
@@ -76,7 +82,7 @@ export function dictionary<Z extends Record<string, string>>(
   en: { [K in keyof Z]: string } & Record<string, string>,
 ): Dictionary<keyof Z & string> {
   type K = keyof Z & string
-  const say = (key: K, params?: Params) => fill((current === 'en' ? en : zh)[key] ?? key, params)
+  const say = (key: K, params?: Params) => fill((lang() === 'en' ? en : zh)[key] ?? key, params)
   return Object.assign(say, {
     has: (key: string): key is K => Object.hasOwn(zh, key),
     zh: zh as Readonly<Record<K, string>>,
@@ -86,5 +92,5 @@ export function dictionary<Z extends Record<string, string>>(
 
 // For values that come from the server in both languages.
 export function either(zh: string | undefined, en: string | undefined): string {
-  return (current === 'en' ? en || zh : zh || en) ?? ''
+  return (lang() === 'en' ? en || zh : zh || en) ?? ''
 }

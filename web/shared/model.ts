@@ -38,6 +38,13 @@ export interface SessionView {
   totp: { enabled: boolean }
 }
 
+export interface Organisation {
+  id: string
+  name: string
+  credit_code: string
+  credit_code_doubtful?: boolean
+}
+
 export interface PhoneLine {
   label_zh: string
   label_en: string

@@ -2,6 +2,7 @@
 // and never carry meaning alone.
 const paths = {
   menu: 'M4 6h16M4 12h16M4 18h16',
+  office: 'M4 21V5l8-2v18M12 9l8 2v10M3 21h18M7.5 8h1.5M7.5 12h1.5M7.5 16h1.5M15 14h2M15 17.5h2',
   close: 'M6 6l12 12M18 6L6 18',
   check: 'M5 12.5l4.5 4.5L19 7.5',
   info: 'M12 11v6M12 7.2v.1M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18z',
