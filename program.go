@@ -46,20 +46,21 @@ type program struct {
 	clock    clock.Clock
 	log      *slog.Logger
 
-	store     store.Store
-	ring      *seal.Ring
-	accounts  *account.Service
-	catalogue *mobilecert.Catalogue
-	engine    *confirm.Engine
-	qr        *qr.Service
-	hub       *feed.Hub
-	relay     *push.Relay
-	outbox    *push.Outbox
-	audit     *audit.Log
-	uploads   *upload.Store
-	authority *authority.Authority
-	server    *api.Server
-	orders    *cashier.Service
+	store        store.Store
+	ring         *seal.Ring
+	accounts     *account.Service
+	catalogue    *mobilecert.Catalogue
+	certificates *mobilecert.Certificates
+	engine       *confirm.Engine
+	qr           *qr.Service
+	hub          *feed.Hub
+	relay        *push.Relay
+	outbox       *push.Outbox
+	audit        *audit.Log
+	uploads      *upload.Store
+	authority    *authority.Authority
+	server       *api.Server
+	orders       *cashier.Service
 	// subjects are the rooms that are told of their orders, by kind of subject.
 	subjects map[string]push.Handler
 }
@@ -138,15 +139,11 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 	p.uploads = upload.New(p.store, p.clock, p.ring)
 	config := mobilecert.Config{Store: p.store, Clock: p.clock, Hub: p.hub, Seal: p.ring, Catalogue: p.catalogue,
 		People: people{p.accounts}, BindingsPerAccount: s.BindingsEach}
-	certificates, bindings := mobilecert.NewCertificates(config), mobilecert.NewBindings(config)
-	var products []*mobilecert.Product
-	if s.Demo && p.authority != nil {
-		products = mobilecert.DemoProducts(builtinProvider, mobilecert.BuiltinIssuer{Authority: p.authority})
-	}
-	enroll, err := mobilecert.NewEnroll(config, certificates, s.Demo, products...)
-	if err != nil {
+	if config.Products, err = p.products(); err != nil {
 		return err
 	}
+	certificates, bindings := mobilecert.NewCertificates(config), mobilecert.NewBindings(config)
+	enroll := mobilecert.NewEnroll(config, certificates)
 	// The table of purposes: adding one is a line here.
 	purposes := []confirm.Purpose{mobilecert.NewBind(config, bindings), enroll}
 	p.engine, err = confirm.New(confirm.Config{
@@ -167,6 +164,7 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 			return d.Name, nil
 		},
 	})
+	p.certificates = certificates
 	if err := p.openCashier(); err != nil {
 		return err
 	}
@@ -183,7 +181,7 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 	p.server, err = api.New(api.Config{
 		Origin: origin, TrustedProxies: prefixes(s.TrustedProxies), WidgetOrigins: s.WidgetOrigins, Demo: s.Demo, Version: version,
 		Accounts: p.accounts, QR: p.qr, Engine: p.engine, Store: p.store,
-		Catalogue: p.catalogue, Certificates: certificates, Bindings: bindings, Products: products, Audit: p.audit, Uploads: p.uploads, Authority: p.publications(certificates),
+		Catalogue: p.catalogue, Certificates: certificates, Bindings: bindings, Products: config.Products.List(), Audit: p.audit, Uploads: p.uploads, Authority: p.publications(certificates),
 		Assets: assets, Lasting: web.Lasting, Clock: p.clock, Log: p.log,
 		Registry: registry, MetricsToken: s.MetricsToken, Limits: s.limits(),
 	})
@@ -239,6 +237,8 @@ func (p *program) openPush() error {
 		effect.Webhook: p.outbox.Carry(effect.Webhook),
 		effect.Push:    p.outbox.Carry(effect.Push),
 		qr.EffectNotMe: p.qr.CarryNotMe,
+
+		mobilecert.EffectSupersede: p.certificates.CarrySupersede,
 	}
 	maps.Copy(handlers, p.orderHandlers())
 	p.relay = push.NewRelay(p.store, schema(), handlers)

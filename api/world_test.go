@@ -287,13 +287,14 @@ func (w *world) start() {
 	ca := w.made.ca
 	w.hub = feed.NewHub(db)
 	cfg := mobilecert.Config{Store: db, Clock: w.clock.Now, Hub: w.hub, Seal: w.ring, Catalogue: w.catalogue(ca), People: people{w.accounts}}
-	w.certs, w.bindings = mobilecert.NewCertificates(cfg), mobilecert.NewBindings(cfg)
 	products := mobilecert.DemoProducts("huixin", mobilecert.BuiltinIssuer{Authority: ca})
 	if s.products != nil {
 		products = s.products
 	}
-	enroll, err := mobilecert.NewEnroll(cfg, w.certs, true, products...)
+	cfg.Products, err = mobilecert.NewProducts(cfg.Catalogue, true, products...)
 	check(t, err)
+	w.certs, w.bindings = mobilecert.NewCertificates(cfg), mobilecert.NewBindings(cfg)
+	enroll := mobilecert.NewEnroll(cfg, w.certs)
 	engine, err := confirm.New(confirm.Config{
 		Store: db, Clock: w.clock.Now, Audience: s.api.Origin, Directory: w.accounts, Certificates: w.certs,
 		Policy: cfg.Catalogue.Policy, Revocation: w.revoked, Purposes: []confirm.Purpose{mobilecert.NewBind(cfg, w.bindings), enroll},

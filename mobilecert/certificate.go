@@ -16,6 +16,11 @@ const (
 	// Issuing: the intent is written (serial, term, name, key), the signature
 	// may or may not have been made; nobody outside has seen it.
 	Issuing CertificateState = "issuing"
+	// Waiting: the request was handed to an authority that has no interface; its
+	// certificate will be brought by a reviewer.
+	Waiting CertificateState = "waiting"
+	// Declined: that authority made none. What entitled to it is free again.
+	Declined CertificateState = "declined"
 	// Issued: the certificate is stored and may be handed out.
 	Issued CertificateState = "active"
 	// Superseded: an extension has put another certificate in its place.
@@ -27,7 +32,8 @@ const (
 // nextCertificate lists every transition there is. A superseded certificate can
 // still be revoked: its key may be lost later, and old signatures stay around.
 var nextCertificate = map[CertificateState][]CertificateState{
-	Issuing:    {Issued},
+	Issuing:    {Issued, Waiting},
+	Waiting:    {Issued, Declined},
 	Issued:     {Superseded, Revoked},
 	Superseded: {Revoked},
 }
@@ -45,15 +51,27 @@ type Subject struct {
 }
 
 // Certificate is one issuance: the intent, then what came of it. Its id is that
-// of the signed statement that asked for it.
+// of the signed statement that asked for it, or, of one made elsewhere, what
+// whoever brought it calls it.
 type Certificate struct {
 	ID       string           `json:"id"`
 	State    CertificateState `json:"state"`
 	Provider string           `json:"provider"`
 	Product  string           `json:"product"`
+	Medium   Medium           `json:"medium,omitempty"` // "" in old records: mobile
 	Account  confirm.Party    `json:"account"`
-	Device   string           `json:"device"` // whose key it is; only this one collects it
-	Key      string           `json:"key"`    // SHA-256 of the public key, base64url
+	Device   string           `json:"device,omitempty"` // whose key it is; only this one collects it
+	Key      string           `json:"key"`              // SHA-256 of the public key, base64url
+
+	// Foreign: another authority made it; its list of revoked ones is not ours.
+	Foreign bool `json:"foreign,omitempty"`
+	// Grant is what entitled to it, Replaces the lost one in whose place it is.
+	Grant    string `json:"grant,omitempty"`
+	Replaces string `json:"replaces,omitempty"`
+	// Predecessor is the certificate that this one extends; KeyKept, that it does
+	// so with the same key.
+	Predecessor string `json:"predecessor,omitempty"`
+	KeyKept     bool   `json:"key_kept,omitempty"`
 
 	// The intent. All of it is decided before anything is signed, so that the
 	// certificate made by a repeat is the same in content.
@@ -61,6 +79,8 @@ type Certificate struct {
 	NotBefore time.Time `json:"not_before"`
 	NotAfter  time.Time `json:"not_after"`
 	Subject   Subject   `json:"subject"`
+	// Request is the PKCS#10 of one that another authority is to make.
+	Request []byte `json:"request,omitempty"`
 	// Sealed holds the identity numbers, while they are not in a certificate yet.
 	Sealed    string    `json:"sealed,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
@@ -92,10 +112,18 @@ func (c *Certificate) move(to CertificateState, at time.Time, by Actor, evidence
 	}
 	c.State = to
 	act := "certificate." + string(to)
-	if to == Issued {
+	switch to {
+	case Issued:
 		act = "certificate.issued"
 		c.IssuedAt = &at
-	} else {
+		if c.Grant != "" {
+			c.Owe(effect.New(EffectIssued, at, map[string]string{"grant": c.Grant, "certificate": c.ID}))
+		}
+		if c.Predecessor != "" {
+			c.Owe(effect.New(EffectSupersede, at, map[string]string{"certificate": c.Predecessor, "successor": c.ID}))
+		}
+	case Waiting:
+	default:
 		c.EndedAt = &at
 	}
 	c.History = append(c.History, Event{At: at, Act: act, By: by, Evidence: evidence, Note: note})
@@ -130,12 +158,15 @@ func (c *Certificate) StateAt(now time.Time) string {
 }
 
 var certificateCollection = store.Collection{Name: "certificates", Indexes: []store.Index{
-	{Name: "content", Unique: true}, // finds the document of a certificate
-	{Name: "key", Unique: true},     // a key is certified once, ever
-	{Name: "device"},                // device and time, once there is something to collect
-	{Name: "account"},               // account and time
-	{Name: "ended"},                 // state and time, when no longer good
-	{Name: "serial"},                // serial number and issuer, once issued
+	{Name: "content", Unique: true},   // finds the document of a certificate
+	{Name: "key", Unique: true},       // a key is certified once, ever; but for an extension that keeps it
+	{Name: "grant", Unique: true},     // a grant is used once, and once more for each lost phone
+	{Name: "successor", Unique: true}, // of which one: a certificate is extended once
+	{Name: "waiting"},                 // time, while an authority without an interface has the request
+	{Name: "device"},                  // device and time, once there is something to collect
+	{Name: "account"},                 // account and time
+	{Name: "ended"},                   // state and time, when no longer good
+	{Name: "serial"},                  // serial number and issuer, once issued
 	{Name: effect.Index},
 }}
 
@@ -145,21 +176,41 @@ func certificateRecord(s store.Store) store.Record[Certificate] {
 		Index: func(c *Certificate) map[string]string {
 			ix := map[string]string{
 				"account":    store.Key(c.Account.ID, store.TimeKey(c.CreatedAt)),
+				"key":        c.keyIndex(),
 				effect.Index: owing(&c.Owing),
 			}
-			// An extension may keep the key, so the superseded one lets go of it;
-			// the key of a revoked certificate is never certified again.
-			if c.State != Superseded {
-				ix["key"] = c.Key
+			if c.Grant != "" && c.State != Declined {
+				ix["grant"] = store.Key(c.Grant, c.Replaces)
+			}
+			if c.Predecessor != "" && c.State != Declined {
+				ix["successor"] = c.Predecessor
 			}
 			if c.EndedAt != nil {
 				ix["ended"] = store.Key(string(c.State), store.TimeKey(*c.EndedAt))
 			}
-			if c.State != Issuing {
-				ix["content"] = c.Content
-				ix["serial"] = store.Key(c.Serial, c.issuer())
+			if c.Device != "" && c.State != Issuing && c.State != Declined {
 				ix["device"] = store.Key(c.Device, store.TimeKey(c.CreatedAt))
+			}
+			switch c.State {
+			case Waiting:
+				ix["waiting"] = store.TimeKey(c.CreatedAt)
+			case Issuing, Declined:
+			default:
+				ix["content"] = c.Content
+				if !c.Foreign {
+					ix["serial"] = store.Key(c.Serial, c.issuer())
+				}
 			}
 			return ix
 		}}
+}
+
+// keyIndex takes the key for good. An extension may keep its predecessor's: then
+// the value tells whose it continues, so that only one can. All values begin with
+// the key, by which it is found (see KeyKnown).
+func (c *Certificate) keyIndex() string {
+	if !c.KeyKept {
+		return c.Key
+	}
+	return store.Key(c.Key, c.Predecessor)
 }

@@ -15,22 +15,12 @@ import (
 type Enroll struct {
 	cfg          Config
 	certificates *Certificates
-	products     []*Product
-	byID         map[string]*Product
 }
 
-// NewEnroll makes the purpose with its table of products. A demo product outside
-// demo mode is a mistake found here.
-func NewEnroll(c Config, certificates *Certificates, demo bool, products ...*Product) (*Enroll, error) {
-	byID, err := checkProducts(c.Catalogue, products, demo)
-	if err != nil {
-		return nil, err
-	}
-	return &Enroll{cfg: c, certificates: certificates, products: products, byID: byID}, nil
+// NewEnroll makes the purpose.
+func NewEnroll(c Config, certificates *Certificates) *Enroll {
+	return &Enroll{cfg: c, certificates: certificates}
 }
-
-// Products lists the table.
-func (p *Enroll) Products() []*Product { return append([]*Product(nil), p.products...) }
 
 // Name is how requests and statements call it.
 func (*Enroll) Name() string { return "enroll" }
@@ -39,43 +29,69 @@ func (*Enroll) Name() string { return "enroll" }
 func (*Enroll) Letter() byte { return 'e' }
 
 // Begin decides whether somebody may collect a certificate: for itself only,
-// since the certificate will name the account's person.
+// since the certificate will name the account's person; by an application that was
+// accepted, or, of products that ask for none, just so.
 func (p *Enroll) Begin(ctx context.Context, r confirm.Request) (confirm.Terms, error) {
 	if r.Subject.ID != r.Actor.ID {
 		return confirm.Terms{}, ErrNotYourAccount
 	}
-	product := p.byID[r.Params["product"]]
-	if product == nil {
-		return confirm.Terms{}, ErrProductUnknown
+	g, product, err := p.entitled(ctx, r.Subject.ID, r.Params)
+	if err != nil {
+		return confirm.Terms{}, err
+	}
+	if err := p.certificates.uncollected(ctx, g); err != nil {
+		return confirm.Terms{}, err
 	}
 	provider, err := p.cfg.Catalogue.Provider(product.Provider)
 	if err != nil {
 		return confirm.Terms{}, err
 	}
-	applicant, err := p.applicant(ctx, product, r.Subject.ID, r.Params)
-	if err != nil {
-		return confirm.Terms{}, err
+	details := map[string]string{
+		"product": product.ID, "product_name": product.Name.ZH,
+		"provider": provider.ID, "provider_name": provider.NameZH,
+		"applicant": g.Subject.CommonName, "organisation": g.Subject.Organisation,
+		"algorithm": string(product.Algorithm),
+	}
+	if g.ID != "" {
+		details["application"] = g.ID
 	}
 	return confirm.Terms{
-		Provider: provider.ID,
-		SignedBy: confirm.ByDevice,
-		Details: map[string]string{
-			"product": product.ID, "product_name": product.Name.ZH,
-			"provider": provider.ID, "provider_name": provider.NameZH,
-			"applicant": applicant.Name, "organisation": applicant.Organisation,
-			"algorithm": string(product.Algorithm),
-		},
-		MatchCode: true,
-		NewKey:    &confirm.KeyRequest{Algorithm: product.Algorithm},
+		Provider: provider.ID, SignedBy: confirm.ByDevice, Details: details,
+		MatchCode: true, NewKey: &confirm.KeyRequest{Algorithm: product.Algorithm},
 	}, nil
 }
 
-func (p *Enroll) applicant(ctx context.Context, product *Product, account string, params map[string]string) (*Person, error) {
-	applicant, err := p.cfg.People.Person(ctx, account)
-	if err != nil || product.Entitled == nil {
-		return applicant, err
+// entitled finds what entitles an account to what it asks for: the grant it names,
+// or one made up from the account for a product that needs none.
+func (p *Enroll) entitled(ctx context.Context, account string, params map[string]string) (*Grant, *Product, error) {
+	if id := params["application"]; id != "" && p.cfg.Grants != nil {
+		g, err := p.cfg.Grants.Grant(ctx, id, account)
+		if err != nil {
+			return nil, nil, err
+		}
+		product := p.cfg.Products.find(g.Product)
+		if product == nil || g.Account != account {
+			return nil, nil, ErrProductUnknown.Becausef("grant %s of %s for product %s", g.ID, g.Account, g.Product)
+		}
+		return g, product, nil
 	}
-	return applicant, product.Entitled(ctx, applicant, params)
+	product := p.cfg.Products.find(params["product"])
+	if product == nil {
+		return nil, nil, ErrProductUnknown
+	}
+	who, err := p.cfg.People.Person(ctx, account)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case product.Entitled != nil:
+		if err := product.Entitled(ctx, who, params); err != nil {
+			return nil, nil, err
+		}
+	case !product.Demo:
+		return nil, nil, ErrGrantNeeded
+	}
+	return &Grant{Product: product.ID, Account: account, Subject: Subject{who.Name, who.Organisation},
+		Person: who.IDNumber, CreditCode: who.CreditCode}, product, nil
 }
 
 // CheckKey refuses a key that a certificate was made for before; the unique
@@ -91,10 +107,10 @@ func (p *Enroll) CheckKey(ctx context.Context, _ confirm.Request, csr *trust.CSR
 	return nil
 }
 
-// Check decides whether the certificate may be made now: of a product that still
-// exists, for exactly the key in the statement.
+// Check decides whether the certificate may be made now: for exactly the key in
+// the statement, by what still entitles to it.
 func (p *Enroll) Check(ctx context.Context, s *confirm.Statement, signer confirm.Signer) error {
-	if p.byID[s.Details["product"]] == nil {
+	if p.cfg.Products.find(s.Details["product"]) == nil {
 		return ErrProductUnknown
 	}
 	key, err := trust.PublicKeySHA256(signer.NewKey)
@@ -108,26 +124,24 @@ func (p *Enroll) Check(ctx context.Context, s *confirm.Statement, signer confirm
 }
 
 // Act makes the certificate, or finds it made. It names whom the statement
-// names; the numbers come from the account.
+// names; the numbers come from what entitles to it.
 func (p *Enroll) Act(ctx context.Context, a *confirm.Accepted) (*confirm.Result, error) {
 	s := a.Statement
-	product := p.byID[s.Details["product"]]
-	if product == nil {
-		return nil, ErrProductUnknown
-	}
-	applicant, err := p.applicant(ctx, product, s.For().ID, a.Request.Params)
+	g, product, err := p.entitled(ctx, s.For().ID, a.Request.Params)
 	if err != nil {
 		return nil, err
+	}
+	if product.ID != s.Details["product"] || g.ID != s.Details["application"] {
+		return nil, ErrProductUnknown.Becausef("the grant has changed since the statement was made")
 	}
 	csr, err := trust.ParseCSR(a.Signer.CSR)
 	if err != nil {
 		return nil, err
 	}
-	c, err := p.certificates.issue(ctx, issuance{
-		id: s.ID, product: product, account: s.For(), device: a.Signer.Device, csr: csr,
-		subject: Subject{CommonName: s.Details["applicant"], Organisation: s.Details["organisation"]},
-		numbers: numbers{Person: applicant.IDNumber, CreditCode: applicant.CreditCode},
-		at:      a.At,
+	c, err := p.certificates.Issue(ctx, Issuance{
+		ID: s.ID, Product: product, Account: s.For(), Device: a.Signer.Device, CSR: csr,
+		Subject: Subject{CommonName: s.Details["applicant"], Organisation: s.Details["organisation"]},
+		Person:  g.Person, CreditCode: g.CreditCode, At: a.At, Grant: g.ID, Replaces: g.Replaces,
 	})
 	if err != nil {
 		return nil, err

@@ -103,7 +103,6 @@ func TestEnrolCertifiesTheSignedKeyOnly(t *testing.T) {
 
 func TestProductTable(t *testing.T) {
 	w := newWorld(t)
-	cfg := Config{Store: w.store, Catalogue: w.cat}
 	good := *DemoProducts("huixin", w.issuer)[0]
 	with := func(change func(*Product)) *Product { p := good; change(&p); return &p }
 	for name, table := range map[string][]*Product{
@@ -113,14 +112,14 @@ func TestProductTable(t *testing.T) {
 		"no mobile certificates": {with(func(p *Product) { p.Demo, p.Provider = false, "token" })},
 		"needs an issuer":        {with(func(p *Product) { p.Demo, p.Issuer = false, nil })},
 	} {
-		if _, err := NewEnroll(cfg, w.certs, false, table...); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := NewProducts(w.cat, false, table...); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if e, err := NewEnroll(cfg, w.certs, false); err != nil || len(e.Products()) != 0 {
+	if e, err := NewProducts(w.cat, false); err != nil || len(e.List()) != 0 {
 		t.Errorf("no products: %v", err)
 	}
-	if v := w.enroll.Products()[1].View(); v.ID != "demo-sm2" || v.Algorithm != trust.SM2SM3 || v.Provider != "huixin" {
+	if v := w.cfg.Products.List()[1].View(); v.ID != "demo-sm2" || v.Algorithm != trust.SM2SM3 || v.Provider != "huixin" {
 		t.Errorf("view %+v", v)
 	}
 }
@@ -136,7 +135,7 @@ func TestEntitled(t *testing.T) {
 		}
 		return nil
 	}
-	w.enroll.byID[product.ID] = &product
+	w.cfg.Products.byID[product.ID] = &product
 	_, err := w.ask("enroll", "admin", "admin", map[string]string{"product": product.ID})
 	refused(t, err, ErrProductUnknown)
 	phone := newHandset(t)
@@ -246,13 +245,12 @@ func TestStanding(t *testing.T) {
 			refused(t, err, want)
 		}
 	}
-	// The superseded one lets go of its key for its successor's sake; the revoked
-	// one's is never certified again.
-	if known, err := w.certs.KeyKnown(ctx, old.Cert.PublicKeySHA256()); err != nil || known {
-		t.Errorf("key of the superseded: %v %v", known, err)
-	}
-	if known, err := w.certs.KeyKnown(ctx, lost.Cert.PublicKeySHA256()); err != nil || !known {
-		t.Errorf("key of the revoked: %v %v", known, err)
+	// Neither key is certified again for anybody (an extension that keeps its key
+	// says whose it continues).
+	for _, h := range []*trusttest.Holder{old, lost} {
+		if known, err := w.certs.KeyKnown(ctx, h.Cert.PublicKeySHA256()); err != nil || !known {
+			t.Errorf("key: %v %v", known, err)
+		}
 	}
 }
 

@@ -51,6 +51,18 @@ var (
 	ErrKeyReused = fault.New(fault.Conflict, "key_reused",
 		"该密钥已经用于另一张证书，不能重复使用。请更新应用，重新生成密钥后再试。",
 		"This key is in another certificate already and cannot be certified again. Update the app, make a new key and try again.")
+	ErrGrantNeeded = fault.New(fault.Unprocessable, "application_needed",
+		"领取该证书须先申领并通过审核。请先提交申领，审核通过后在申领记录中领取。",
+		"This certificate is collected after applying for it and being accepted. Apply first; then collect it from your application.")
+	ErrCollected = fault.New(fault.Conflict, "grant_used",
+		"该申领的证书已经领取，不能重复领取。如手机丢失，请先挂失注销原证书并重新认证身份。",
+		"The certificate of this application has been collected already, and only one is made. If the phone was lost, revoke that certificate and have your identity checked again first.")
+	ErrExtendedAlready = fault.New(fault.Conflict, "certificate_extended_already",
+		"该证书已经延期，或正在延期，不能重复延期。请刷新查看新证书。",
+		"This certificate was extended already, or is being extended. Reload to see its successor.")
+	ErrCertificateKnown = fault.New(fault.Conflict, "certificate_known",
+		"该证书已登记在册，未重复登记。请核对是否选错了证书文件。",
+		"This certificate is on record already, so nothing was recorded. Check whether this is the right file.")
 	ErrCertificateUnknown = fault.New(fault.NotFound, "certificate_unknown",
 		"找不到这张证书。请刷新列表。",
 		"There is no such certificate. Reload the list.")

@@ -2,6 +2,7 @@ package mobilecert
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -26,6 +27,16 @@ type Signed struct {
 	Chain       [][]byte // DER, its issuer first; the root may be left out
 }
 
+// ErrByHand is an issuer's answer where people must make the certificate: the
+// request is kept for them, and their certificate is brought later.
+var ErrByHand = errors.New("mobilecert: the authority has no interface; people hand the request in")
+
+// ByHand is the issuer of an authority without an interface.
+type ByHand struct{}
+
+// Issue leaves the order to people.
+func (ByHand) Issue(context.Context, Order) (*Signed, error) { return nil, ErrByHand }
+
 // Issuer signs certificates. Issue may be called again with the same order after
 // a crash, and for one order by two servers at once; of several answers one is
 // handed out. A refusal of a final kind (confirm.Final) ends the session.
@@ -44,8 +55,9 @@ type Product struct {
 	Issuer    Issuer
 	// Demo products exist in demo mode only.
 	Demo bool
-	// Entitled says why this request may not have it; nil lets everybody who is
-	// signed in. It is asked at the beginning and again before the act.
+	// Entitled says why somebody may not have it without an application; nil asks
+	// for one (see Grant), but of demo products. It is asked at the beginning and
+	// again before the act.
 	Entitled func(ctx context.Context, applicant *Person, params map[string]string) error
 }
 
@@ -59,8 +71,21 @@ func DemoProducts(provider string, issuer Issuer) []*Product {
 	}
 }
 
-// checkProducts finds the mistakes in a table of products at the start.
-func checkProducts(c *Catalogue, products []*Product, demo bool) (map[string]*Product, error) {
+// foreign says whether another authority makes it.
+func (p *Product) foreign() bool {
+	_, byHand := p.Issuer.(ByHand)
+	return byHand
+}
+
+// Products is the table of products that can be collected.
+type Products struct {
+	list []*Product
+	byID map[string]*Product
+}
+
+// NewProducts makes the table, and finds its mistakes at the start. A demo product
+// outside demo mode is one.
+func NewProducts(c *Catalogue, demo bool, products ...*Product) (*Products, error) {
 	byID := map[string]*Product{}
 	for _, p := range products {
 		provider, err := c.Provider(p.Provider)
@@ -78,7 +103,23 @@ func checkProducts(c *Catalogue, products []*Product, demo bool) (map[string]*Pr
 		}
 		byID[p.ID] = p
 	}
-	return byID, nil
+	return &Products{list: products, byID: byID}, nil
+}
+
+// List lists the table.
+func (t *Products) List() []*Product {
+	if t == nil {
+		return nil
+	}
+	return append([]*Product(nil), t.list...)
+}
+
+// find finds a product, or nil.
+func (t *Products) find(id string) *Product {
+	if t == nil {
+		return nil
+	}
+	return t.byID[id]
 }
 
 var _ confirm.Purpose = (*Enroll)(nil)

@@ -19,6 +19,9 @@ type Config struct {
 	Seal      *seal.Ring
 	Catalogue *Catalogue
 	People    People
+	// Products are what can be collected, Grants who may; both may be nil.
+	Products *Products
+	Grants   Grants
 	// BindingsPerAccount is how many active bindings an account may have; 0 means 1.
 	BindingsPerAccount int
 }

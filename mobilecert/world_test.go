@@ -72,13 +72,17 @@ type world struct {
 	cat    *Catalogue
 	slots  int
 	issuer Issuer
-	ca     *trusttest.Authority // of provider ca2
-	loose  *trusttest.Authority // of provider loose
+	// products and grants are for the servers started from then on.
+	products []*Product
+	grants   *grants
+	ca       *trusttest.Authority // of provider ca2
+	loose    *trusttest.Authority // of provider loose
 	*server
 }
 
 // server is what one process has.
 type server struct {
+	cfg      Config
 	certs    *Certificates
 	bindings *Bindings
 	bind     *Bind
@@ -156,10 +160,14 @@ func (w *world) start(s store.Store) *server {
 	ring, err := seal.Parse("k1 MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 	check(w.t, err)
 	cfg := Config{Store: s, Clock: w.clock.Now, Hub: feed.NewHub(s), Seal: ring, Catalogue: w.cat, People: w.people, BindingsPerAccount: w.slots}
-	v := &server{certs: NewCertificates(cfg), bindings: NewBindings(cfg)}
-	v.bind = NewBind(cfg, v.bindings)
-	v.enroll, err = NewEnroll(cfg, v.certs, true, DemoProducts("huixin", w.issuer)...)
+	cfg.Products, err = NewProducts(w.cat, true, append(DemoProducts("huixin", w.issuer), w.products...)...)
 	check(w.t, err)
+	if w.grants != nil {
+		cfg.Grants = w.grants
+	}
+	v := &server{cfg: cfg, certs: NewCertificates(cfg), bindings: NewBindings(cfg)}
+	v.bind = NewBind(cfg, v.bindings)
+	v.enroll = NewEnroll(cfg, v.certs)
 	v.engine, err = confirm.New(confirm.Config{
 		Store: s, Clock: w.clock.Now, Audience: "https://ca.example.cn", Directory: w.people, Certificates: v.certs,
 		Policy: w.cat.Policy, Purposes: []confirm.Purpose{v.bind, v.enroll},
@@ -302,7 +310,7 @@ func (w *world) collecting(account, product string, key crypto.Signer) *confirm.
 // collected enrols, and gives the holder of what came of it.
 func (w *world) collected(account, product string, phone handset) (*trusttest.Holder, *Certificate) {
 	w.t.Helper()
-	alg := w.enroll.byID[product].Algorithm
+	alg := w.cfg.Products.find(product).Algorithm
 	key := trusttest.Key(w.t, alg)
 	c := w.collecting(account, product, key)
 	r, err := w.confirms(c, phone.id, phone.sign(w.t, c), w.clock.Now())
