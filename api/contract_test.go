@@ -293,6 +293,8 @@ var never = map[string]string{
 	"certificate_not_for_encryption": "asked of encryption certificates, which no endpoint takes yet",
 	"identifier_rule_invalid":        "a mistake in the catalogue file, found at the start",
 	"trust_anchors_invalid":          "a mistake in the catalogue's anchors, found at the start",
+	"certificate_extended_already":   "an extension is made by the purpose that asks for it",
+	"certificate_known":              "a certificate made elsewhere is recorded by the act that brings it",
 	"token_unknown":                  "API tokens are made and revoked at the command line",
 	"purpose_not_allowed":            "declared for purposes to come; bind and enroll have more particular refusals",
 	"authority_unavailable":          "an authority that cannot sign just now leaves the session accepted, and the act is tried again (TestIssuing)",

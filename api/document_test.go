@@ -18,7 +18,9 @@ func TestTheDocumentIsPutTogether(t *testing.T) {
 	}
 	var d struct {
 		Paths      map[string]map[string]any
-		Components struct{ Schemas struct{ Code struct{ Enum []string } } }
+		Components struct {
+			Schemas struct{ Code struct{ Enum []string } }
+		}
 	}
 	if err := json.Unmarshal(raw, &d); err != nil {
 		t.Fatal(err)

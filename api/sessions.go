@@ -3,6 +3,9 @@ package api
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -130,23 +133,16 @@ func (s *Server) showQR(ctx context.Context, q *qr.Session) (*qrView, error) {
 // postQRSession begins a session for the account that is signed in or, from an
 // integrator, for the one that it names.
 func (s *Server) postQRSession(c *call) error {
-	var purpose, provider, product, subject, actor string
-	err := c.read(object{{"purpose", &purpose, true}, {"provider", &provider, false}, {"product", &product, false},
-		{"account", &subject, false}, {"actor", &actor, false}})
-	if err != nil {
+	var purpose, subject, actor string
+	given := map[string]*string{"provider": new(string), "product": new(string), "application": new(string)}
+	members := object{{"purpose", &purpose, true}, {"account", &subject, false}, {"actor", &actor, false}}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		members = append(members, member{name, given[name], false})
+	}
+	if err := c.read(members); err != nil {
 		return err
 	}
-	params := map[string]string{}
-	switch purpose {
-	case "bind":
-		params["provider"] = provider
-		err = only(provider, "provider", product, "product")
-	case "enroll":
-		params["product"] = product
-		err = only(product, "product", provider, "provider")
-	default:
-		err = confirm.ErrPurposeUnknown.At("/purpose", "应为 bind 或 enroll", "must be bind or enroll")
-	}
+	params, err := paramsOf(purpose, given)
 	if err != nil {
 		return err
 	}
@@ -165,15 +161,33 @@ func (s *Server) postQRSession(c *call) error {
 	return c.json(fiber.StatusCreated, v)
 }
 
-// only asks for the one parameter that the purpose has, and not another's.
-func only(want, name, not, other string) error {
-	switch {
-	case want == "":
-		return ErrRequest.At("/"+name, "缺少此字段", "this member is missing")
-	case not != "":
-		return ErrRequest.At("/"+other, "这个用途没有此字段", "this purpose has no such member")
+// purposeParams are the members that a purpose has; one of them is needed.
+var purposeParams = map[string][]string{"bind": {"provider"}, "enroll": {"product", "application"}}
+
+// paramsOf takes the one member that the purpose has, and none of another's.
+func paramsOf(purpose string, given map[string]*string) (map[string]string, error) {
+	mine, known := purposeParams[purpose]
+	if !known {
+		list := strings.Join(slices.Sorted(maps.Keys(purposeParams)), ", ")
+		return nil, confirm.ErrPurposeUnknown.At("/purpose", "可选："+list, "must be one of "+list)
 	}
-	return nil
+	params := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		switch {
+		case *given[name] == "":
+		case !slices.Contains(mine, name):
+			return nil, ErrRequest.At("/"+name, "这个用途没有此字段", "this purpose has no such member")
+		default:
+			params[name] = *given[name]
+		}
+	}
+	switch list := strings.Join(mine, ", "); {
+	case len(params) == 0:
+		return nil, ErrRequest.At("/"+mine[0], "缺少此字段（"+list+" 之一）", "this member is missing (one of "+list+")")
+	case len(params) > 1:
+		return nil, ErrRequest.At("/"+mine[0], list+" 只能有一项", "only one of "+list+" may be there")
+	}
+	return params, nil
 }
 
 // begin starts a session. Pages of ours get the browser secret as a cookie, the

@@ -169,6 +169,7 @@ type settings struct {
 	maxOpen  int
 	listener func(net.Listener) net.Listener
 	products []*mobilecert.Product
+	grants   mobilecert.Grants
 	// store wraps the engine.
 	store func(store.Store) store.Store
 }
@@ -290,6 +291,9 @@ func (w *world) start() {
 	products := mobilecert.DemoProducts("huixin", mobilecert.BuiltinIssuer{Authority: ca})
 	if s.products != nil {
 		products = s.products
+	}
+	if s.grants != nil {
+		cfg.Grants = s.grants
 	}
 	cfg.Products, err = mobilecert.NewProducts(cfg.Catalogue, true, products...)
 	check(t, err)

@@ -80,14 +80,14 @@ func (v *Certificates) HoldsCertificate(ctx context.Context, device string) (boo
 	return false, err
 }
 
-// uncollected refuses a grant whose certificate was collected. The unique index
-// decides again when the intent is written.
-func (v *Certificates) uncollected(ctx context.Context, g *Grant) error {
+// uncollected refuses a grant whose certificate was collected, by another statement
+// than this. The unique index decides again when the intent is written.
+func (v *Certificates) uncollected(ctx context.Context, g *Grant, statement string) error {
 	if g.ID == "" {
 		return nil
 	}
 	docs, _, err := v.cfg.Store.Query(ctx, certificateCollection.Name, limited(store.Equal("grant", store.Key(g.ID, g.Replaces)), 1))
-	if err == nil && len(docs) > 0 {
+	if err == nil && len(docs) > 0 && docs[0].ID != statement {
 		err = ErrCollected.With("certificate", docs[0].ID)
 	}
 	return err

@@ -39,7 +39,7 @@ func (p *Enroll) Begin(ctx context.Context, r confirm.Request) (confirm.Terms, e
 	if err != nil {
 		return confirm.Terms{}, err
 	}
-	if err := p.certificates.uncollected(ctx, g); err != nil {
+	if err := p.certificates.uncollected(ctx, g, ""); err != nil {
 		return confirm.Terms{}, err
 	}
 	provider, err := p.cfg.Catalogue.Provider(product.Provider)
@@ -94,6 +94,15 @@ func (p *Enroll) entitled(ctx context.Context, account string, params map[string
 		Person: who.IDNumber, CreditCode: who.CreditCode}, product, nil
 }
 
+// named finds what still entitles to what a statement says.
+func (p *Enroll) named(ctx context.Context, s *confirm.Statement) (*Grant, error) {
+	g, product, err := p.entitled(ctx, s.For().ID, map[string]string{"application": s.Details["application"], "product": s.Details["product"]})
+	if err == nil && product.ID != s.Details["product"] {
+		err = ErrProductUnknown.Becausef("the grant is for %s by now", product.ID)
+	}
+	return g, err
+}
+
 // CheckKey refuses a key that a certificate was made for before; the unique
 // index decides again when the intent is written.
 func (p *Enroll) CheckKey(ctx context.Context, _ confirm.Request, csr *trust.CSR) error {
@@ -110,8 +119,12 @@ func (p *Enroll) CheckKey(ctx context.Context, _ confirm.Request, csr *trust.CSR
 // Check decides whether the certificate may be made now: for exactly the key in
 // the statement, by what still entitles to it.
 func (p *Enroll) Check(ctx context.Context, s *confirm.Statement, signer confirm.Signer) error {
-	if p.cfg.Products.find(s.Details["product"]) == nil {
-		return ErrProductUnknown
+	g, err := p.named(ctx, s)
+	if err != nil {
+		return err
+	}
+	if err := p.certificates.uncollected(ctx, g, s.ID); err != nil {
+		return err
 	}
 	key, err := trust.PublicKeySHA256(signer.NewKey)
 	if err != nil {
@@ -127,19 +140,16 @@ func (p *Enroll) Check(ctx context.Context, s *confirm.Statement, signer confirm
 // names; the numbers come from what entitles to it.
 func (p *Enroll) Act(ctx context.Context, a *confirm.Accepted) (*confirm.Result, error) {
 	s := a.Statement
-	g, product, err := p.entitled(ctx, s.For().ID, a.Request.Params)
+	g, err := p.named(ctx, s)
 	if err != nil {
 		return nil, err
-	}
-	if product.ID != s.Details["product"] || g.ID != s.Details["application"] {
-		return nil, ErrProductUnknown.Becausef("the grant has changed since the statement was made")
 	}
 	csr, err := trust.ParseCSR(a.Signer.CSR)
 	if err != nil {
 		return nil, err
 	}
 	c, err := p.certificates.Issue(ctx, Issuance{
-		ID: s.ID, Product: product, Account: s.For(), Device: a.Signer.Device, CSR: csr,
+		ID: s.ID, Product: p.cfg.Products.find(g.Product), Account: s.For(), Device: a.Signer.Device, CSR: csr,
 		Subject: Subject{CommonName: s.Details["applicant"], Organisation: s.Details["organisation"]},
 		Person:  g.Person, CreditCode: g.CreditCode, At: a.At, Grant: g.ID, Replaces: g.Replaces,
 	})
