@@ -28,6 +28,8 @@ func (s *Server) routes() {
 	s.add("DELETE", "/v1/account/totp", signedIn, ownPassword, s.deleteTOTP)
 	s.add("POST", "/v1/account/totp/confirm", signedIn, ownPassword, s.postTOTPConfirm)
 	s.add("GET", "/v1/providers", signedIn, s.getProviders)
+	s.add("GET", "/v1/products", signedIn, s.getProducts)
+	s.add("GET", "/v1/products/:id", signedIn, s.getProduct)
 	s.add("GET", "/v1/bindings", signedIn, s.getBindings)
 	s.add("GET", "/v1/bindings/:id", signedIn, s.getBinding)
 	s.add("POST", "/v1/bindings/:id/unbind", signedIn, s.postUnbind)

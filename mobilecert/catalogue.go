@@ -99,6 +99,11 @@ func readCatalogue(file string, data []byte, open func(string) ([]byte, error), 
 		if p.ID != "" && c.byID[p.ID] != nil {
 			m.add(at+"/id", "another provider has the id %q already", p.ID)
 		}
+		for i, q := range p.Products {
+			if _, err := c.Offered(q.ID); err == nil || slices.ContainsFunc(p.Products[:i], func(other *Product) bool { return other.ID == q.ID }) {
+				m.add(at+"/products/"+strconv.Itoa(i)+"/id", "another product has the id %q already", q.ID)
+			}
+		}
 		c.providers, c.byID[p.ID] = append(c.providers, p), p
 	})
 	o.done()
@@ -133,7 +138,6 @@ func (r *reader) provider(v any, at string) *Provider {
 		NameEN:        o.text("name_en", true),
 		MediaNames:    map[Medium]Name{},
 		Bindable:      o.boolean("bindable", true),
-		Applicable:    o.boolean("applicable", false),
 		AsksPIN:       o.boolean("asks_pin", false),
 		IdentityCheck: o.boolean("identity_check", true),
 	}
@@ -143,6 +147,7 @@ func (r *reader) provider(v any, at string) *Provider {
 	o.list("aliases", false, func(v any, at string) { p.Aliases = append(p.Aliases, asText(v, at, r.m)) })
 	o.list("phones", true, func(v any, at string) { p.Phones = append(p.Phones, r.phone(v, at)) })
 	r.media(o, p)
+	o.list("products", false, func(v any, at string) { p.Products = append(p.Products, r.product(v, at, p)) })
 	o.list("drivers", false, func(v any, at string) { p.Drivers = append(p.Drivers, r.driver(v, at)) })
 	r.policy(o, p)
 	o.done()

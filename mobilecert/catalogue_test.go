@@ -36,7 +36,7 @@ func TestDefaultCatalogueIsTheManual(t *testing.T) {
 		if !p.Bindable || !p.IdentityCheck || p.policy.Revocation != trust.RevocationRequired {
 			t.Errorf("%s: %+v is not the strict default", p.NameZH, p)
 		}
-		if p.Applicable != (p.ID == "huixin") {
+		if (len(p.Products) > 0) != (p.ID == "huixin") {
 			t.Errorf("%s: only 汇信 can be applied for", p.NameZH)
 		}
 		if p.Available(Mobile) || p.Available(UKey) {
@@ -52,6 +52,21 @@ func TestDefaultCatalogueIsTheManual(t *testing.T) {
 	}
 	if h.MediaNames[Mobile].ZH != "汇信CA（移动证书）" || h.MediaNames[UKey].ZH != "汇信U-Key证书" {
 		t.Errorf("names of the media: %v", h.MediaNames)
+	}
+	products := c.Products()
+	if len(products) != 2 || products[0].Name.ZH != "汇信-Ukey证书" || products[0].Medium != UKey || products[1].Name.ZH != "汇信CA（移动证书）" || products[1].Medium != Mobile {
+		t.Errorf("products %+v", products)
+	}
+	for _, p := range products {
+		if o := p.Offer; o.Terms.Version == "" || len(o.Terms.ZH) != len(o.Terms.EN) || o.Custody.ZH == "" || o.Custody.EN == "" || o.PriceFen < 0 {
+			t.Errorf("%s: %+v", p.ID, o)
+		}
+		if found, err := c.Offered(p.ID); err != nil || found != p {
+			t.Errorf("%s: %v", p.ID, err)
+		}
+	}
+	if _, err := c.Offered("demo-p256"); !errors.Is(err, ErrNotOffered) {
+		t.Errorf("not offered: %v", err)
 	}
 	if _, err := c.Policy("nobody"); !errors.Is(err, ErrProviderUnknown) {
 		t.Errorf("unknown provider: %v", err)
@@ -173,7 +188,14 @@ func TestCatalogueMistakes(t *testing.T) {
 	{"id": "ca2", "id": "ca2", "name_zh": "乙", "name_en": "Two", "phones": [],
 	 "media": {"ukey": {"zh": "乙"}}, "anchors": ["root.pem", "leaf.pem"],
 	 "identifiers": [{"field": "age", "from": "subject.CN"}, {"field": "person", "from": "birthday"}]},
-	{"id": "ca2", "name_zh": "丙", "name_en": "Three", "phones": {}, "media": []}
+	{"id": "ca2", "name_zh": "丙", "name_en": "Three", "phones": {}, "media": []},
+	{"id": "ca4", "name_zh": "丁", "name_en": "Four", "phones": [{"label_zh": "热线", "label_en": "Line", "number": "12345"}],
+	 "media": {"ukey": {"zh": "丁", "en": "Four"}}, "products": [
+	 {"id": "p", "name": {"zh": "x"}, "medium": "mobile", "algorithm": "RSA", "term_days": 0, "price_fen": -1,
+	  "terms": {"version": "", "zh": []}, "custody": {"maker": "nobody", "zh": "a"}},
+	 {"id": "p1", "name": {"zh": "x", "en": "x"}, "medium": "ukey", "price_fen": 1.5,
+	  "terms": {"version": "1", "zh": ["a"], "en": ["a"]}, "custody": {"maker": "holder", "escrow": 1, "zh": "a", "en": "a"}},
+	 {"id": "p1", "medium": "ukey", "price_fen": 0}]}
 	]}`))
 	var wrong *CatalogueError
 	if !errors.As(err, &wrong) {
@@ -190,6 +212,11 @@ func TestCatalogueMistakes(t *testing.T) {
 		"/providers/1/id", "/providers/1/phones", "/providers/1/media/ukey/en",
 		"/providers/1/anchors/1, certificate 1,", "/providers/1/identifiers/0/field", "/providers/1/identifiers/1/from",
 		"/providers/2/id", "/providers/2/phones", "/providers/2/media",
+		"/providers/3/products/0/id", "/providers/3/products/0/name/en", "/providers/3/products/0/medium", "/providers/3/products/0/algorithm",
+		"/providers/3/products/0/term_days", "/providers/3/products/0/price_fen", "/providers/3/products/0/terms/version", "/providers/3/products/0/terms/zh",
+		"/providers/3/products/0/terms/en", "/providers/3/products/0/custody/maker", "/providers/3/products/0/custody/en",
+		"/providers/3/products/1/price_fen", "/providers/3/products/1/custody/escrow",
+		"/providers/3/products/2/id", "/providers/3/products/2/name", "/providers/3/products/2/terms", "/providers/3/products/2/custody",
 	} {
 		if !got[want] {
 			t.Errorf("not named: %s", want)

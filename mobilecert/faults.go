@@ -45,6 +45,9 @@ var (
 
 // Certificates that certlink issues.
 var (
+	ErrNotOffered = fault.New(fault.NotFound, "product_not_offered",
+		"本平台不能申领这个证书产品。请刷新页面后重新选择，或直接联系 CA 服务商办理。",
+		"This certificate cannot be applied for here. Reload the page and choose again, or apply to the provider itself.")
 	ErrProductUnknown = fault.New(fault.Unprocessable, "product_unknown",
 		"没有这个证书产品，或当前不能领取。请刷新页面后重新选择。",
 		"There is no such certificate to collect here. Reload the page and choose again.")

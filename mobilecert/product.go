@@ -53,6 +53,9 @@ type Product struct {
 	Algorithm trust.Algorithm // of the holder's key
 	Term      time.Duration
 	Issuer    Issuer
+	Medium    Medium // "" means Mobile
+	// Offer is what it takes to apply for it; nil where nobody applies.
+	Offer *Offer
 	// Demo products exist in demo mode only.
 	Demo bool
 	// Entitled says why somebody may not have it without an application; nil asks

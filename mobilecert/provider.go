@@ -44,9 +44,9 @@ type Provider struct {
 	Phones        []Phone
 	Media         []Medium
 	MediaNames    map[Medium]Name
-	Bindable      bool // new bindings may be made
-	Applicable    bool // its certificates can be applied for here
-	AsksPIN       bool // its U-Keys ask for a PIN
+	Bindable      bool       // new bindings may be made
+	Products      []*Product // its certificates that can be applied for here
+	AsksPIN       bool       // its U-Keys ask for a PIN
 	Drivers       []Driver
 	IdentityCheck bool // the certificate's identity must agree with the account's
 	policy        trust.Policy

@@ -160,7 +160,12 @@ func (o *object) text(name string, required bool) string {
 	return asText(v, o.path(name), o.m)
 }
 
-func asText(v any, at string, m *mistakes) string {
+func asText(v any, at string, m *mistakes) string { return asLine(v, at, 200, m) }
+
+// asParagraph is asText for texts that people read at length.
+func asParagraph(v any, at string, m *mistakes) string { return asLine(v, at, 2000, m) }
+
+func asLine(v any, at string, most int, m *mistakes) string {
 	s, ok := v.(string)
 	switch {
 	case !ok:
@@ -168,8 +173,8 @@ func asText(v any, at string, m *mistakes) string {
 		return ""
 	case strings.TrimSpace(s) != s || s == "":
 		m.add(at, "must not be empty or begin or end with a space")
-	case utf8.RuneCountInString(s) > 200:
-		m.add(at, "is longer than 200 characters")
+	case utf8.RuneCountInString(s) > most:
+		m.add(at, "is longer than %d characters", most)
 	case strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) && r != '\u3000' }):
 		m.add(at, "holds a character that does not show (a control or direction mark)")
 	}
