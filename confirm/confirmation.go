@@ -44,3 +44,11 @@ func (c *Confirmation) StatementID() string {
 	}
 	return s.ID
 }
+
+// Unissue takes a statement back that was made and never stored or shown: the
+// carrier found no room for it, and will issue another one later.
+func (c *Confirmation) Unissue() {
+	if c.JWS == "" {
+		c.Statement, c.CSR, c.parsed = nil, nil, nil
+	}
+}

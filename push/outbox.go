@@ -40,7 +40,11 @@ const outbox = "outbox"
 
 // Collections declares what the package stores.
 func Collections() []store.Collection {
-	return []store.Collection{{Name: outbox, Indexes: []store.Index{{Name: "due"}, {Name: "dead"}, {Name: "purge"}}}}
+	return []store.Collection{
+		{Name: outbox, Indexes: []store.Index{{Name: "due"}, {Name: "dead"}, {Name: "purge"}}},
+		promptSchema,
+		{Name: phoneCollection, Feed: true},
+	}
 }
 
 // Channel delivers messages of one kind. A PermanentError gives up at once.

@@ -88,12 +88,9 @@ func (v *Service) act(ctx context.Context, s *Session, verified *confirm.Verifie
 	})
 }
 
-// Reasons that a holder may give.
-var reasons = map[string]bool{"not_now": true, "wrong_account": true, "wrong_provider": true, "other": true}
-
 // Reject ends a session because its holder said no.
 func (v *Service) Reject(ctx context.Context, sessionID, device, claim string, r Reason) (*Session, error) {
-	if !reasons[r.Code] || len([]rune(r.Text)) > 200 {
+	if !r.Valid() {
 		return nil, ErrReason
 	}
 	return v.refuse(ctx, sessionID, device, claim, r, false)

@@ -177,17 +177,9 @@ func (v *Service) hints(ctx context.Context, device string, r confirm.Request) (
 		if at < 0 {
 			continue
 		}
-		s := recent[at]
-		was, is := s.Confirmation.Request.Requester, r.Requester
-		var h []Hint
-		for _, f := range [][3]string{{"requester.ip", was.IP, is.IP}, {"requester.place", was.Place, is.Place}, {"requester.browser", was.Browser, is.Browser}} {
-			if f[1] != f[2] {
-				h = append(h, Hint{Kind: "changed", Field: f[0], Was: f[1]})
-			}
-		}
-		return h, nil
+		return confirm.Hints(&recent[at].Confirmation.Request.Requester, r.Requester), nil
 	}
-	return []Hint{{Kind: "first_time"}}, nil
+	return confirm.Hints(nil, r.Requester), nil
 }
 
 // claimed lets only the phone pass that claimed the session.

@@ -101,24 +101,12 @@ type Link struct {
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
-// Failure says why an act was refused: the stable code of the refusal.
-type Failure struct {
-	Code  string         `json:"code"`
-	Extra map[string]any `json:"extra,omitempty"`
-}
-
-// Reason is why the holder said no.
-type Reason struct {
-	Code string `json:"code"`
-	Text string `json:"text,omitempty"`
-}
-
-// Hint tells the phone what differs from the last confirmation of this kind.
-type Hint struct {
-	Kind  string `json:"kind"` // "first_time" or "changed"
-	Field string `json:"field,omitempty"`
-	Was   string `json:"was,omitempty"`
-}
+// How a session ends is told in the words that all carriers share.
+type (
+	Failure = confirm.Failure
+	Reason  = confirm.Reason
+	Hint    = confirm.Hint
+)
 
 // move is the one transition function.
 func (s *Session) move(to State, now time.Time, t Times) error {

@@ -1,0 +1,19 @@
+package push
+
+import "certlink/internal/fault"
+
+// The refusals of prompts.
+var (
+	ErrPromptUnknown = fault.New(fault.NotFound, "prompt_unknown",
+		"找不到这项待确认的请求，或者它不属于您。请刷新待确认列表。", "There is no such request, or it is not yours. Look at the list again.")
+	ErrPromptOver = fault.New(fault.Conflict, "prompt_over",
+		"这项请求已经结束，不能再操作。如有需要，请重新发起。", "This request is over and takes no more. Begin again if it is still needed.")
+	ErrPromptExpired = fault.New(fault.Gone, "prompt_expired",
+		"这项请求已过期，未执行任何操作。如有需要，请重新发起。", "The time for this request is over and nothing was done. Begin again if it is still needed.")
+	ErrPromptByScan = fault.New(fault.Unprocessable, "prompt_by_scan",
+		"这项操作需要核对数字，不能直接发到手机。请改用扫码。", "This needs the two digits, so it cannot be sent to the phone. Scan the code instead.")
+	ErrPromptReason = fault.New(fault.Invalid, "prompt_reason_invalid",
+		"请选择拒绝的原因。", "Choose a reason for saying no.")
+	ErrPromptsMany = fault.New(fault.Limited, "prompts_too_many",
+		"这部手机上等待确认的请求过多。请先在手机上处理，再重新发起。", "Too many requests wait for this phone. Answer them on the phone first, then begin again.")
+)
