@@ -63,6 +63,8 @@ type program struct {
 	orders       *cashier.Service
 	// subjects are the rooms that are told of their orders, by kind of subject.
 	subjects map[string]push.Handler
+
+	pushing
 }
 
 // schema is every collection of every room.
@@ -156,18 +158,13 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 	p.qr = qr.New(qr.Config{
 		Store: p.store, Clock: p.clock, Hub: p.hub, Engine: p.engine, Origin: origin, Times: qr.DefaultTimes(), MaxOpen: 20,
 		HoldsCertificate: mobilecert.HoldsCertificate(certificates, bindings),
-		DeviceName: func(ctx context.Context, device string) (string, error) {
-			d, err := p.accounts.Device(ctx, device)
-			if err != nil {
-				return "", err
-			}
-			return d.Name, nil
-		},
+		DeviceName:       p.deviceName,
 	})
 	p.certificates = certificates
 	if err := p.openCashier(); err != nil {
 		return err
 	}
+	p.openPrompts()
 	if err := p.openPush(); err != nil {
 		return err
 	}
@@ -180,6 +177,7 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.server, err = api.New(api.Config{
 		Origin: origin, TrustedProxies: prefixes(s.TrustedProxies), WidgetOrigins: s.WidgetOrigins, Demo: s.Demo, Version: version,
+		Prompts: p.prompts, Phones: p.phones,
 		Accounts: p.accounts, QR: p.qr, Engine: p.engine, Store: p.store,
 		Catalogue: p.catalogue, Certificates: certificates, Bindings: bindings, Products: config.Products.List(), Audit: p.audit, Uploads: p.uploads, Authority: p.publications(certificates),
 		Assets: assets, Lasting: web.Lasting, Clock: p.clock, Log: p.log,
@@ -241,6 +239,7 @@ func (p *program) openPush() error {
 		mobilecert.EffectSupersede: p.certificates.CarrySupersede,
 	}
 	maps.Copy(handlers, p.orderHandlers())
+	maps.Copy(handlers, p.promptHandlers())
 	p.relay = push.NewRelay(p.store, schema(), handlers)
 	return nil
 }
@@ -260,6 +259,7 @@ func (p *program) run(ctx context.Context, ln net.Listener) error {
 		wg.Go(func() { keeper.Every(background, name, interval, work) })
 	}
 	every("sessions", 500*time.Millisecond, p.qr.Sweep)
+	every("prompts", 500*time.Millisecond, p.prompts.Sweep)
 	every("relay", 300*time.Millisecond, p.relay.Run)
 	every("orders", time.Second, p.orders.Sweep)
 	every("outbox", 500*time.Millisecond, p.outbox.Deliver)

@@ -420,9 +420,20 @@ type event struct {
 // events follows a session. The channel is closed at the stream's end.
 func (c *client) events(sessionID string) (<-chan event, func()) {
 	c.w.t.Helper()
+	return c.stream("/v1/qr-sessions/"+sessionID+"/events", func(name string) string {
+		if name == "frame" {
+			return "Frame"
+		}
+		return "QRSession"
+	})
+}
+
+// stream reads server-sent events; schema names that of each event's data.
+func (c *client) stream(path string, schema func(name string) string) (<-chan event, func()) {
+	c.w.t.Helper()
 	ctx, cancel := context.WithCancel(ctx)
 	c.w.t.Cleanup(cancel)
-	resp, err := (&http.Client{Transport: checked{c.w.t}}).Do(c.request(ctx, "GET", "/v1/qr-sessions/"+sessionID+"/events", nil))
+	resp, err := (&http.Client{Transport: checked{c.w.t}}).Do(c.request(ctx, "GET", path, nil))
 	check(c.w.t, err)
 	if resp.StatusCode != 200 {
 		c.w.t.Fatalf("events: %d", resp.StatusCode)
@@ -443,11 +454,7 @@ func (c *client) events(sessionID string) (<-chan event, func()) {
 					out <- e
 					continue
 				}
-				schema := "QRSession"
-				if e.Name == "frame" {
-					schema = "Frame"
-				}
-				if err := theContract().conforms(schema, e.Data); err != nil {
+				if err := theContract().conforms(schema(e.Name), e.Data); err != nil {
 					c.w.t.Errorf("event %s: %v", e.Name, err)
 				}
 				failures(e.Data)

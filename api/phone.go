@@ -3,8 +3,6 @@ package api
 import (
 	"encoding/base64"
 	"encoding/json"
-	"strings"
-	"unicode"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -147,13 +145,9 @@ func (s *Server) putKey(c *call) error {
 	if err != nil {
 		return err
 	}
-	var text string
-	if err := c.read(object{{"csr", &text, true}}); err != nil {
+	csr, err := c.readCSR()
+	if err != nil {
 		return err
-	}
-	csr, err := base64.StdEncoding.Strict().DecodeString(text)
-	if err != nil || len(csr) == 0 {
-		return ErrRequest.At("/csr", "应为 base64 编码的 DER", "must be DER in base64")
 	}
 	return s.answerPhone(c)(s.QR.Key(c.ctx, sessionID, c.device, claim, csr))
 }
@@ -175,13 +169,9 @@ func (s *Server) postReject(c *call) error {
 	if err != nil {
 		return err
 	}
-	var r qr.Reason
-	if err := c.read(object{{"reason", &r.Code, true}, {"text", &r.Text, false}}); err != nil {
+	r, err := c.readReason()
+	if err != nil {
 		return err
-	}
-	if strings.ContainsFunc(r.Text, func(x rune) bool { return unicode.In(x, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) && x != '\n' }) {
-		// The page that began shows it: nothing in it may turn the text around it.
-		return ErrRequest.At("/text", "含有不可见字符", "holds invisible characters")
 	}
 	return s.answerPhone(c)(s.QR.Reject(c.ctx, sessionID, c.device, claim, r))
 }

@@ -70,6 +70,8 @@ func (s *Server) routes() {
 	s.add("POST", "/v1/phone/sessions/:id/reject", phone, s.postReject)
 	s.add("POST", "/v1/phone/sessions/:id/not-me", phone, s.postNotMe)
 	s.add("GET", "/v1/phone/certificates", phone, s.getPhoneCertificates)
+	s.phonePromptRoutes()
+	s.promptRoutes()
 
 	// Those who load people, and who run the installation.
 	s.add("GET", "/v1/accounts", signedIn, s.getAccounts)

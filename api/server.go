@@ -29,6 +29,7 @@ import (
 	"certlink/internal/fault"
 	"certlink/internal/upload"
 	"certlink/mobilecert"
+	"certlink/push"
 	"certlink/qr"
 	"certlink/store"
 )
@@ -46,6 +47,8 @@ type Config struct {
 
 	Accounts     *account.Service
 	QR           *qr.Service
+	Prompts      *push.Prompts
+	Phones       *push.Phones
 	Engine       *confirm.Engine
 	Catalogue    *mobilecert.Catalogue
 	Certificates *mobilecert.Certificates

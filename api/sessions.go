@@ -107,17 +107,24 @@ func (s *Server) showQR(ctx context.Context, q *qr.Session) (*qrView, error) {
 	if q.Result == nil {
 		return v, nil
 	}
-	v.Result = &resultView{Kind: q.Result.Kind, ID: q.Result.ID}
-	switch q.Result.Kind {
+	var err error
+	v.Result, err = s.showResult(ctx, r, q.Result)
+	return v, err
+}
+
+// showResult reads what a confirmation has brought about, for those who asked for it.
+func (s *Server) showResult(ctx context.Context, r *confirm.Request, result *confirm.Result) (*resultView, error) {
+	v := &resultView{Kind: result.Kind, ID: result.ID}
+	switch result.Kind {
 	case "binding":
-		b, err := s.Bindings.Get(ctx, q.Result.ID)
+		b, err := s.Bindings.Get(ctx, result.ID)
 		if err != nil {
 			return nil, err
 		}
 		view := b.View(mobilecert.Who{Account: r.Actor.ID, Organisation: r.Actor.OrganisationID, Admin: r.Admin})
-		v.Result.Binding = &view
+		v.Binding = &view
 	case "certificate":
-		cert, err := s.Certificates.Get(ctx, q.Result.ID)
+		cert, err := s.Certificates.Get(ctx, result.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -125,7 +132,7 @@ func (s *Server) showQR(ctx context.Context, q *qr.Session) (*qrView, error) {
 		if err != nil {
 			return nil, err
 		}
-		v.Result.Certificate = &view
+		v.Certificate = &view
 	}
 	return v, nil
 }
@@ -190,21 +197,21 @@ func paramsOf(purpose string, given map[string]*string) (map[string]string, erro
 	return params, nil
 }
 
-// begin starts a session. Pages of ours get the browser secret as a cookie, the
-// same one for all codes of this browser; programs get a new one each time.
-func (s *Server) begin(c *call, purpose string, params map[string]string, subject, actor string) (*qr.Session, string, error) {
+// request is what the person signed in wants confirmed or, through an integrator,
+// the actor that it names; for another account where subject names one.
+func (s *Server) request(c *call, purpose string, params map[string]string, subject, actor string) (confirm.Request, error) {
 	who, organisation := c.who.Account, c.who.Organisation
 	if actor != "" && actor != who.ID {
 		if !c.who.Has(account.Integrator) {
-			return nil, "", account.ErrRole.At("/actor", "只有集成方可以指定", "only an integrator may name one")
+			return confirm.Request{}, account.ErrRole.At("/actor", "只有集成方可以指定", "only an integrator may name one")
 		}
 		var err error
 		if who, organisation, err = s.person(c, "/actor", actor); err != nil {
-			return nil, "", err
+			return confirm.Request{}, err
 		}
 	}
 	if err := s.starts.allow(who.ID); err != nil {
-		return nil, "", err
+		return confirm.Request{}, err
 	}
 	r := confirm.Request{
 		Purpose: purpose, Params: params, Admin: who.Has(account.Admin),
@@ -215,9 +222,19 @@ func (s *Server) begin(c *call, purpose string, params map[string]string, subjec
 	if subject != "" && subject != who.ID {
 		a, o, err := s.person(c, "/account", subject)
 		if err != nil {
-			return nil, "", err
+			return confirm.Request{}, err
 		}
 		r.Subject = confirm.Party{ID: a.ID, Name: a.Name, OrganisationID: o.ID, Organisation: o.Name}
+	}
+	return r, nil
+}
+
+// begin starts a session. Pages of ours get the browser secret as a cookie, the
+// same one for all codes of this browser; programs get a new one each time.
+func (s *Server) begin(c *call, purpose string, params map[string]string, subject, actor string) (*qr.Session, string, error) {
+	r, err := s.request(c, purpose, params, subject, actor)
+	if err != nil {
+		return nil, "", err
 	}
 	secret := ""
 	if c.cookie {

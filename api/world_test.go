@@ -71,7 +71,7 @@ func (c *shifted) Advance(d time.Duration) { c.offset.Add(int64(d)) }
 func (c *shifted) Stop(at time.Time) { c.stopped.Store(&at) }
 
 func schema() []store.Collection {
-	return slices.Concat(account.Collections(), mobilecert.Collections(), confirm.Collections(), qr.Collections(), audit.Collections())
+	return slices.Concat(account.Collections(), mobilecert.Collections(), confirm.Collections(), qr.Collections(), audit.Collections(), push.Collections())
 }
 
 // template is an installation with the demo people in it and each of them signed
@@ -154,6 +154,8 @@ type world struct {
 	certs    *mobilecert.Certificates
 	bindings *mobilecert.Bindings
 	qr       *qr.Service
+	prompts  *push.Prompts
+	phones   *push.Phones
 	hub      *feed.Hub
 	srv      *api.Server
 	origin   string
@@ -307,15 +309,14 @@ func (w *world) start() {
 	w.qr = qr.New(qr.Config{
 		Store: db, Clock: w.clock.Now, Hub: w.hub, Engine: engine, Origin: s.api.Origin, Times: s.times, MaxOpen: s.maxOpen,
 		HoldsCertificate: w.certs.HoldsCertificate,
-		DeviceName: func(ctx context.Context, id string) (string, error) {
-			d, err := w.accounts.Device(ctx, id)
-			if err != nil {
-				return "", err
-			}
-			return d.Name, nil
-		},
+		DeviceName:       w.deviceName,
+	})
+	w.phones = push.NewPhones(db, w.clock.Now, w.hub)
+	w.prompts = push.NewPrompts(push.PromptsConfig{
+		Store: db, Clock: w.clock.Now, Hub: w.hub, Engine: engine, Phones: w.phones, Times: push.DefaultPromptTimes(), DeviceName: w.deviceName,
 	})
 	c := s.api
+	c.Prompts, c.Phones = w.prompts, w.phones
 	c.Accounts, c.QR, c.Engine, c.Catalogue, c.Certificates, c.Bindings = w.accounts, w.qr, engine, cfg.Catalogue, w.certs, w.bindings
 	c.Products, c.Audit, c.Store = products, audit.New(db), db
 	w.srv, err = api.New(c)
@@ -339,12 +340,21 @@ func (w *world) start() {
 	})
 }
 
+func (w *world) deviceName(ctx context.Context, id string) (string, error) {
+	d, err := w.accounts.Device(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	return d.Name, nil
+}
+
 // settle carries out what changes owe, as the relay does in the background.
 func (w *world) settle() {
 	w.t.Helper()
 	done := func(context.Context, effect.Effect) error { return nil }
 	check(w.t, push.NewRelay(w.store, schema(), map[string]push.Handler{
 		effect.Audit: audit.New(w.store).Carry, qr.EffectNotMe: w.qr.CarryNotMe, effect.Webhook: done, effect.Push: done,
+		push.EffectPromptEnded: w.prompts.CarryEnded,
 	}).Run(ctx))
 }
 

@@ -23,4 +23,6 @@ var (
 		"这次确认不需要新的密钥。", "This confirmation asks for no new key.")
 	ErrKeyMismatch = fault.New(fault.Unprocessable, "key_mismatch",
 		"证书请求中的密钥与确认内容不符。请在网页上重新开始。", "The key in the certificate request is not the one in the statement or of the kind asked for. Start again on the web page.")
+	ErrReason = fault.New(fault.Invalid, "reason_invalid",
+		"请选择拒绝的原因。", "Choose a reason for saying no.")
 )

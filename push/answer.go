@@ -120,40 +120,32 @@ func (v *Prompts) Confirm(ctx context.Context, id, device, jws string) (*Prompt,
 	return p, nil
 }
 
-// act does what the prompt owes; see the act of QR sessions.
+// act does what the prompt owes.
 func (v *Prompts) act(ctx context.Context, p *Prompt, verified *confirm.Verified) (*Prompt, error) {
-	done, err, _ := v.acts.Do(p.ID, func() (any, error) {
-		// The first caller may go away; the act and its other waiters must not.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		result, err := v.Engine.Act(ctx, &p.Confirmation, p.Device, verified)
+	return v.acts.Do(ctx, p.ID, &p.Confirmation, p.Device, verified, func(ctx context.Context, o confirm.Outcome) (*Prompt, error) {
 		return v.change(ctx, p.ID, func(p *Prompt, now time.Time) error {
 			switch {
 			case p.State != PromptAccepted:
 				return store.ErrUnchanged
-			case err == nil:
-				p.Result = result
+			case o.Result != nil:
+				p.Result = o.Result
 				return p.move(PromptConfirmed, now, v.Times)
-			case confirm.Final(err):
-				p.fail(err)
+			case o.Refused != nil:
+				p.fail(o.Refused)
 				return p.move(PromptFailed, now, v.Times)
 			}
 			p.Tries++
-			retry := now.Add(min(v.Times.Retry<<min(p.Tries, 10), 5*time.Minute))
+			retry := confirm.RetryAt(now, v.Times.Retry, p.Tries)
 			p.RetryAt = &retry
 			return nil
 		})
 	})
-	if err != nil {
-		return nil, err
-	}
-	return done.(*Prompt), nil
 }
 
 // Reject ends a prompt because its holder said no.
 func (v *Prompts) Reject(ctx context.Context, id, device string, r confirm.Reason) (*Prompt, error) {
 	if !r.Valid() {
-		return nil, ErrPromptReason
+		return nil, confirm.ErrReason
 	}
 	return v.refuse(ctx, id, device, r)
 }

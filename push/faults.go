@@ -12,8 +12,6 @@ var (
 		"这项请求已过期，未执行任何操作。如有需要，请重新发起。", "The time for this request is over and nothing was done. Begin again if it is still needed.")
 	ErrPromptByScan = fault.New(fault.Unprocessable, "prompt_by_scan",
 		"这项操作需要核对数字，不能直接发到手机。请改用扫码。", "This needs the two digits, so it cannot be sent to the phone. Scan the code instead.")
-	ErrPromptReason = fault.New(fault.Invalid, "prompt_reason_invalid",
-		"请选择拒绝的原因。", "Choose a reason for saying no.")
 	ErrPromptsMany = fault.New(fault.Limited, "prompts_too_many",
 		"这部手机上等待确认的请求过多。请先在手机上处理，再重新发起。", "Too many requests wait for this phone. Answer them on the phone first, then begin again.")
 )

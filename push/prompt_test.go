@@ -386,7 +386,7 @@ func TestAfterANoThePhoneIsLeftAlone(t *testing.T) {
 		t.Fatalf("an hour after \"not me\" asked again: %s", p.State)
 	}
 	_, err = w.prompts.Reject(ctx, "b", "phone1", confirm.Reason{Code: "because"})
-	refused(t, err, push.ErrPromptReason)
+	refused(t, err, confirm.ErrReason)
 }
 
 func TestAnEffectAsksAndIsToldOfARefusal(t *testing.T) {

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-
 	"certlink/confirm"
 	"certlink/internal/clock"
 	"certlink/internal/effect"
@@ -54,12 +52,14 @@ type PromptsConfig struct {
 type Prompts struct {
 	PromptsConfig
 	prompts store.Record[Prompt]
-	acts    singleflight.Group
+	acts    confirm.Acting[Prompt]
 }
 
 // NewPrompts makes the service.
 func NewPrompts(c PromptsConfig) *Prompts {
-	return &Prompts{PromptsConfig: c, prompts: promptRecord(c.Store, c.Times)}
+	v := &Prompts{PromptsConfig: c, prompts: promptRecord(c.Store, c.Times)}
+	v.acts.Engine = c.Engine
+	return v
 }
 
 // PromptRequest asks for a prompt.

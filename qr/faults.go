@@ -1,6 +1,9 @@
 package qr
 
-import "certlink/internal/fault"
+import (
+	"certlink/confirm"
+	"certlink/internal/fault"
+)
 
 // The refusals of QR sessions.
 var (
@@ -47,8 +50,7 @@ var (
 		"当前不需要输入核对数字。", "No digits are asked for at the moment.")
 	ErrMatchFailed = fault.New(fault.Unprocessable, "match_failed",
 		"核对数字三次不一致，为安全起见已终止，未执行任何操作。请重新生成二维码。", "The digits were wrong three times, so this was ended for safety and nothing was done. Make a new code.")
-	ErrReason = fault.New(fault.Invalid, "reason_invalid",
-		"请选择拒绝的原因。", "Choose a reason for saying no.")
-	ErrNotMe = fault.New(fault.Forbidden, "not_me",
+	ErrReason = confirm.ErrReason
+	ErrNotMe  = fault.New(fault.Forbidden, "not_me",
 		"手机持有人表示这不是本人操作，已终止。若您不知情，请立即联系管理员。", "The holder said that it was not them, so this was ended. If you know nothing of it, tell your administrator at once.")
 )

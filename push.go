@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+
+	"certlink/account"
+	"certlink/confirm"
+	"certlink/push"
+)
+
+// pushing is what reaches people without their asking.
+type pushing struct {
+	prompts *push.Prompts
+	phones  *push.Phones
+}
+
+// openPrompts wires what reaches phones without a code.
+func (p *program) openPrompts() {
+	p.phones = push.NewPhones(p.store, p.clock, p.hub)
+	p.prompts = push.NewPrompts(push.PromptsConfig{
+		Store: p.store, Clock: p.clock, Hub: p.hub, Engine: p.engine, Phones: p.phones, Times: push.DefaultPromptTimes(),
+		DeviceName: p.deviceName, Party: p.party,
+		// Who wants to know how prompts end, by purpose.
+		Told: map[string]push.Handler{},
+	})
+}
+
+// deviceName is what a phone that may act is called.
+func (p *program) deviceName(ctx context.Context, device string) (string, error) {
+	d, err := p.accounts.Device(ctx, device)
+	if err != nil {
+		return "", err
+	}
+	return d.Name, nil
+}
+
+// party is an account as statements name it, and whether it may act for others.
+func (p *program) party(ctx context.Context, id string) (confirm.Party, bool, error) {
+	a, err := p.accounts.Get(ctx, id)
+	if err != nil {
+		return confirm.Party{}, false, err
+	}
+	o, err := p.accounts.GetOrganisation(ctx, a.OrganisationID)
+	if err != nil {
+		return confirm.Party{}, false, err
+	}
+	return confirm.Party{ID: a.ID, Name: a.Name, OrganisationID: o.ID, Organisation: o.Name}, a.Has(account.Admin), nil
+}
+
+// promptHandlers carry out what prompts owe and what asks for them.
+func (p *program) promptHandlers() map[string]push.Handler {
+	return map[string]push.Handler{push.EffectPrompt: p.prompts.Carry, push.EffectPromptEnded: p.prompts.CarryEnded}
+}
