@@ -305,6 +305,8 @@ var never = map[string]string{
 	"file_too_large":                 noFiles,
 	"file_type_not_accepted":         noFiles,
 	"file_unknown":                   noFiles,
+	"prompt_by_scan":                 "only asked of providers whose identity check is off, and those issue nothing here (TestWhatNeedsDigitsIsNotSent)",
+	"prompts_too_many":               "what pages can ask for collapses, so no page fills a phone's queue; renewals could",
 	"issue_request_invalid":          "a defect of ours: what is certified has been checked before the statement was made",
 }
 
