@@ -22,6 +22,7 @@ import (
 	"certlink/api"
 	"certlink/cashier"
 	"certlink/confirm"
+	"certlink/desk"
 	"certlink/internal/audit"
 	"certlink/internal/clock"
 	"certlink/internal/effect"
@@ -65,12 +66,13 @@ type program struct {
 	subjects map[string]push.Handler
 
 	pushing
+	desk *desk.Service // statements for U-Keys
 }
 
 // schema is every collection of every room.
 func schema() []store.Collection {
 	return slices.Concat(account.Collections(), mobilecert.Collections(), confirm.Collections(), qr.Collections(),
-		cashier.Collections(),
+		cashier.Collections(), desk.Collections(),
 		push.Collections(), audit.Collections(), upload.Collections(), lease.Collections(), []store.Collection{revocationLists})
 }
 
@@ -165,6 +167,7 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 		return err
 	}
 	p.openPrompts()
+	p.openDesk()
 	if err := p.openPush(); err != nil {
 		return err
 	}
@@ -178,7 +181,7 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 	p.server, err = api.New(api.Config{
 		Origin: origin, TrustedProxies: prefixes(s.TrustedProxies), WidgetOrigins: s.WidgetOrigins, Demo: s.Demo, Version: version,
 		Prompts: p.prompts, Phones: p.phones,
-		Accounts: p.accounts, QR: p.qr, Engine: p.engine, Store: p.store,
+		Accounts: p.accounts, QR: p.qr, Desk: p.desk, Bridge: s.bridge(), DemoUKey: p.demoUKey(config, certificates), Engine: p.engine, Store: p.store,
 		Catalogue: p.catalogue, Certificates: certificates, Bindings: bindings, Products: config.Products.List(), Audit: p.audit, Uploads: p.uploads, Authority: p.publications(certificates),
 		Assets: assets, Lasting: web.Lasting, Clock: p.clock, Log: p.log,
 		Registry: registry, MetricsToken: s.MetricsToken, Limits: s.limits(),
@@ -260,6 +263,7 @@ func (p *program) run(ctx context.Context, ln net.Listener) error {
 	}
 	every("sessions", 500*time.Millisecond, p.qr.Sweep)
 	every("prompts", 500*time.Millisecond, p.prompts.Sweep)
+	every("desk", 500*time.Millisecond, p.desk.Sweep)
 	every("relay", 300*time.Millisecond, p.relay.Run)
 	every("orders", time.Second, p.orders.Sweep)
 	every("outbox", 500*time.Millisecond, p.outbox.Deliver)

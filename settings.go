@@ -34,6 +34,8 @@ type settings struct {
 	RevocationPrivate   []string `env:"CERTLINK_REVOCATION_PRIVATE" help:"Private addresses or networks (CIDR) where revocation lists and OCSP may be fetched. Default: public addresses only."`
 	BindingsEach        int      `name:"bindings-per-account" env:"CERTLINK_BINDINGS_PER_ACCOUNT" default:"1" help:"Active bindings that an account may hold."`
 	OrderDays           int      `name:"order-days" env:"CERTLINK_ORDER_DAYS" default:"7" help:"Days after which an order that was not paid is closed."`
+	BridgeOrigin        string   `name:"bridge-origin" env:"CERTLINK_BRIDGE_ORIGIN" default:"http://127.0.0.1:23917" help:"Where the desktop bridge for U-Keys listens on people's machines; empty: U-Keys are not used."`
+	BridgeURL           string   `name:"bridge-url" env:"CERTLINK_BRIDGE_URL" help:"Page where people get the desktop bridge (https)."`
 	MetricsToken        string   `env:"CERTLINK_METRICS_TOKEN" help:"Bearer token for /metrics. Without one, only loopback may read it."`
 	LogFormat           string   `env:"CERTLINK_LOG_FORMAT" default:"text" enum:"text,json" help:"text or json."`
 	StartsPerMin        int      `name:"starts-per-minute" env:"CERTLINK_STARTS_PER_MINUTE" default:"30" help:"Codes that one account may begin in a minute."`
@@ -98,6 +100,7 @@ func (s *settings) check() error {
 	if s.WebhookURL != "" && len(s.WebhookSecret) < 16 {
 		bad("CERTLINK_WEBHOOK_SECRET must have at least 16 characters when CERTLINK_WEBHOOK_URL is set")
 	}
+	s.checkBridge(bad)
 	if s.BindingsEach < 1 || s.BindingsEach > 20 {
 		bad("CERTLINK_BINDINGS_PER_ACCOUNT must be from 1 to 20")
 	}

@@ -16,6 +16,7 @@ type configView struct {
 	Origin     string                   `json:"origin"`
 	Languages  []string                 `json:"languages"`
 	TypedCode  bool                     `json:"typed_code"`
+	Bridge     *Bridge                  `json:"bridge,omitempty"`
 	DemoLogins []account.DemoLogin      `json:"demo_logins,omitempty"`
 	Products   []mobilecert.ProductView `json:"products,omitempty"`
 }
@@ -23,6 +24,9 @@ type configView struct {
 // getConfig is what pages need to know before anybody has signed in.
 func (s *Server) getConfig(c *call) error {
 	v := configView{Name: "certlink", Version: s.Version, Demo: s.Demo, Origin: s.Origin, Languages: []string{"zh-CN", "en"}, TypedCode: true}
+	if s.Bridge.Origin != "" {
+		v.Bridge = &s.Bridge
+	}
 	if s.Demo {
 		v.DemoLogins = s.Accounts.DemoLogins()
 		for _, p := range s.Products {

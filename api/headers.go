@@ -1,6 +1,10 @@
 package api
 
-import "github.com/gofiber/fiber/v2"
+import (
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+)
 
 // pagePolicy allows what our own built pages need and nothing inline; apiPolicy
 // nothing at all, since an answer of the API is never a page.
@@ -11,6 +15,14 @@ const (
 	// Only the phone app asks for anything: the camera.
 	permissions = "camera=(self), microphone=(), geolocation=(), payment=(), usb=(), serial=(), hid=(), display-capture=()"
 )
+
+// policyWith lets our pages talk to the desktop bridge too, where there is one.
+func policyWith(bridge string) string {
+	if bridge == "" {
+		return pagePolicy
+	}
+	return strings.Replace(pagePolicy, "connect-src 'self'", "connect-src 'self' "+bridge, 1)
+}
 
 // headers go with every answer. What a handler sets later stands.
 func (s *Server) headers(c *call) {
@@ -24,7 +36,7 @@ func (s *Server) headers(c *call) {
 		h.Set(fiber.HeaderCacheControl, "no-store")
 		return
 	}
-	h.Set(fiber.HeaderContentSecurityPolicy, pagePolicy)
+	h.Set(fiber.HeaderContentSecurityPolicy, s.policy)
 	// Not "no-referrer": with it browsers say "Origin: null" when a form is sent.
 	h.Set(fiber.HeaderReferrerPolicy, "same-origin")
 	h.Set("Permissions-Policy", permissions)

@@ -54,6 +54,8 @@ func (s *Server) routes() {
 		}
 	}
 
+	s.ukeyRoutes()
+
 	// Phones prove their device key on each call.
 	s.add("POST", "/v1/phone/devices", s.postDevice)
 	s.add("GET", "/v1/phone/device", phone, s.getDevice)

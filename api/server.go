@@ -24,6 +24,7 @@ import (
 
 	"certlink/account"
 	"certlink/confirm"
+	"certlink/desk"
 	"certlink/internal/audit"
 	"certlink/internal/clock"
 	"certlink/internal/fault"
@@ -49,6 +50,7 @@ type Config struct {
 	QR           *qr.Service
 	Prompts      *push.Prompts
 	Phones       *push.Phones
+	Desk         *desk.Service
 	Engine       *confirm.Engine
 	Catalogue    *mobilecert.Catalogue
 	Certificates *mobilecert.Certificates
@@ -57,6 +59,10 @@ type Config struct {
 	Audit        *audit.Log
 	Store        store.Store // asked by /readyz
 	Uploads      *upload.Store
+	// Bridge is the desktop bridge that pages may talk to; DemoUKey certifies its
+	// software tokens, in demo mode only.
+	Bridge   Bridge
+	DemoUKey *mobilecert.DemoUKey
 	// Authority is what the built-in authority publishes; nil without one.
 	Authority *Publications
 
@@ -78,6 +84,7 @@ type Server struct {
 	Config
 	host   string // of Origin
 	secure bool   // Origin is https
+	policy string // Content-Security-Policy of pages
 	app    *fiber.App
 	all    *rate.Limiter
 
@@ -128,7 +135,7 @@ func New(c Config) (*Server, error) {
 	}
 	c.Limits = c.Limits.withDefaults()
 	s := &Server{
-		Config: c, host: u.Host, secure: u.Scheme == "https",
+		Config: c, host: u.Host, secure: u.Scheme == "https", policy: policyWith(c.Bridge.Origin),
 		starts:   newMeter(c.Limits.Starts, c.Limits.Remembered, c.Clock),
 		accounts: newMeter(c.Limits.Account, c.Limits.Remembered, c.Clock),
 		sessions: newMeter(c.Limits.Session, c.Limits.Remembered, c.Clock),

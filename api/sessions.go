@@ -137,23 +137,36 @@ func (s *Server) showResult(ctx context.Context, r *confirm.Request, result *con
 	return v, nil
 }
 
-// postQRSession begins a session for the account that is signed in or, from an
-// integrator, for the one that it names.
-func (s *Server) postQRSession(c *call) error {
-	var purpose, subject, actor string
+// asked is what a page asks to have confirmed, whichever way it goes to the holder.
+type asked struct {
+	purpose        string
+	params         map[string]string
+	subject, actor string
+}
+
+// readAsked reads the request to begin a session.
+func (c *call) readAsked() (*asked, error) {
+	a := new(asked)
 	given := map[string]*string{"provider": new(string), "product": new(string), "application": new(string)}
-	members := object{{"purpose", &purpose, true}, {"account", &subject, false}, {"actor", &actor, false}}
+	members := object{{"purpose", &a.purpose, true}, {"account", &a.subject, false}, {"actor", &a.actor, false}}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		members = append(members, member{name, given[name], false})
 	}
-	if err := c.read(members); err != nil {
-		return err
+	err := c.read(members)
+	if err == nil {
+		a.params, err = paramsOf(a.purpose, given)
 	}
-	params, err := paramsOf(purpose, given)
+	return a, err
+}
+
+// postQRSession begins a session for the account that is signed in or, from an
+// integrator, for the one that it names.
+func (s *Server) postQRSession(c *call) error {
+	a, err := c.readAsked()
 	if err != nil {
 		return err
 	}
-	q, secret, err := s.begin(c, purpose, params, subject, actor)
+	q, secret, err := s.begin(c, a.purpose, a.params, a.subject, a.actor)
 	if err != nil {
 		return err
 	}
@@ -229,13 +242,21 @@ func (s *Server) request(c *call, purpose string, params map[string]string, subj
 	return r, nil
 }
 
-// begin starts a session. Pages of ours get the browser secret as a cookie, the
-// same one for all codes of this browser; programs get a new one each time.
+// begin starts a session.
 func (s *Server) begin(c *call, purpose string, params map[string]string, subject, actor string) (*qr.Session, string, error) {
 	r, err := s.request(c, purpose, params, subject, actor)
 	if err != nil {
 		return nil, "", err
 	}
+	secret := c.browserSecret()
+	q, err := s.QR.Start(c.ctx, qr.StartInput{Request: r, Browser: id.Hash(secret)})
+	return q, secret, err
+}
+
+// browserSecret is what the page that begins a session will prove itself with.
+// Pages of ours get it as a cookie, the same one for all sessions of this browser;
+// programs get a new one each time.
+func (c *call) browserSecret() string {
 	secret := ""
 	if c.cookie {
 		secret = c.readCookie(browserCookie)
@@ -246,8 +267,7 @@ func (s *Server) begin(c *call, purpose string, params map[string]string, subjec
 			c.setCookie(browserCookie, secret)
 		}
 	}
-	q, err := s.QR.Start(c.ctx, qr.StartInput{Request: r, Browser: id.Hash(secret)})
-	return q, secret, err
+	return secret
 }
 
 // person finds an account that the request names.

@@ -21,6 +21,7 @@ import (
 	"certlink/account"
 	"certlink/api"
 	"certlink/confirm"
+	"certlink/desk"
 	"certlink/internal/audit"
 	"certlink/internal/effect"
 	"certlink/internal/feed"
@@ -71,7 +72,7 @@ func (c *shifted) Advance(d time.Duration) { c.offset.Add(int64(d)) }
 func (c *shifted) Stop(at time.Time) { c.stopped.Store(&at) }
 
 func schema() []store.Collection {
-	return slices.Concat(account.Collections(), mobilecert.Collections(), confirm.Collections(), qr.Collections(), audit.Collections(), push.Collections())
+	return slices.Concat(account.Collections(), mobilecert.Collections(), confirm.Collections(), qr.Collections(), desk.Collections(), audit.Collections(), push.Collections())
 }
 
 // template is an installation with the demo people in it and each of them signed
@@ -156,6 +157,7 @@ type world struct {
 	qr       *qr.Service
 	prompts  *push.Prompts
 	phones   *push.Phones
+	desk     *desk.Service
 	hub      *feed.Hub
 	srv      *api.Server
 	origin   string
@@ -206,6 +208,8 @@ func (w *world) catalogue(builtin *authority.Authority) *mobilecert.Catalogue {
 			p["identity_check"] = false
 		case "yunnan":
 			continue // has U-Keys only
+		case "xinjiang":
+			delete(p["media"].(map[string]any), "ukey")
 		}
 		p["media"].(map[string]any)["mobile"] = map[string]any{"zh": "移动证书", "en": "mobile certificate"}
 	}
@@ -315,8 +319,11 @@ func (w *world) start() {
 	w.prompts = push.NewPrompts(push.PromptsConfig{
 		Store: db, Clock: w.clock.Now, Hub: w.hub, Engine: engine, Phones: w.phones, Times: push.DefaultPromptTimes(), DeviceName: w.deviceName,
 	})
+	w.desk = desk.New(desk.Config{Store: db, Clock: w.clock.Now, Hub: w.hub, Engine: engine, Times: desk.DefaultTimes(), MaxOpen: 20})
 	c := s.api
 	c.Prompts, c.Phones = w.prompts, w.phones
+	c.Desk, c.Bridge = w.desk, api.Bridge{Origin: "http://127.0.0.1:23917", Version: "test"}
+	c.DemoUKey = mobilecert.NewDemoUKey(cfg, w.certs, "huixin", mobilecert.BuiltinIssuer{Authority: ca})
 	c.Accounts, c.QR, c.Engine, c.Catalogue, c.Certificates, c.Bindings = w.accounts, w.qr, engine, cfg.Catalogue, w.certs, w.bindings
 	c.Products, c.Audit, c.Store = products, audit.New(db), db
 	w.srv, err = api.New(c)

@@ -26,9 +26,13 @@ func (*Bind) Name() string { return "bind" }
 // Letter stands for it in the code.
 func (*Bind) Letter() byte { return 'b' }
 
+// ParamMedium is the request's parameter that says where the certificate's key
+// lives; without it, in a phone.
+const ParamMedium = "medium"
+
 // Begin decides whether somebody may ask for a binding: for itself, or as an
-// admin for an account of its organisation; with a provider whose mobile
-// certificates can be checked; for an account with room for one more.
+// admin for an account of its organisation; with a provider whose certificates of
+// this medium can be checked; for an account with room for one more.
 func (p *Bind) Begin(ctx context.Context, r confirm.Request) (confirm.Terms, error) {
 	if err := whoAsks(r).may(r.Subject.ID, r.Subject.OrganisationID); err != nil {
 		return confirm.Terms{}, err
@@ -37,10 +41,16 @@ func (p *Bind) Begin(ctx context.Context, r confirm.Request) (confirm.Terms, err
 	if err != nil {
 		return confirm.Terms{}, err
 	}
-	if !provider.Offers(Mobile) {
-		return confirm.Terms{}, ErrMedium.With("phones", provider.numbers())
+	medium := Mobile
+	if m := r.Params[ParamMedium]; m != "" {
+		medium = Medium(m)
 	}
-	if !provider.Available(Mobile) {
+	switch {
+	case !provider.Offers(medium) && medium == UKey:
+		return confirm.Terms{}, ErrNoUKey.With("phones", provider.numbers())
+	case !provider.Offers(medium):
+		return confirm.Terms{}, ErrMedium.With("phones", provider.numbers())
+	case !provider.Available(medium):
 		return confirm.Terms{}, ErrProviderUnavailable.With("phones", provider.numbers())
 	}
 	if _, err := p.bindings.free(ctx, r.Subject.ID); err != nil {
@@ -49,10 +59,11 @@ func (p *Bind) Begin(ctx context.Context, r confirm.Request) (confirm.Terms, err
 	return confirm.Terms{
 		Provider: provider.ID,
 		SignedBy: confirm.ByCertificate,
-		Details:  map[string]string{"provider": provider.ID, "provider_name": provider.NameZH, "medium": string(Mobile)},
+		Details:  map[string]string{"provider": provider.ID, "provider_name": provider.NameZH, "medium": string(medium)},
 		// Without the identity check any certificate of the provider would do, a
-		// stranger's who photographs the screen among them.
-		MatchCode: !provider.IdentityCheck,
+		// stranger's who photographs the screen among them. A U-Key is plugged into
+		// the computer before which the person sits; there is no second screen.
+		MatchCode: !provider.IdentityCheck && medium == Mobile,
 	}, nil
 }
 

@@ -81,7 +81,7 @@ func newBinding(s *confirm.Statement, signer confirm.Signer, p *Person, provider
 		return nil, err
 	}
 	b := &Binding{
-		ID: s.ID, State: Active, Medium: Mobile,
+		ID: s.ID, State: Active, Medium: Medium(s.Details["medium"]),
 		Provider: provider.ID, ProviderName: Name{provider.NameZH, provider.NameEN},
 		Certificate: Bound{
 			Fingerprint: cert.Fingerprint(), Content: cert.ContentID(), Serial: cert.SerialHex(),

@@ -13,6 +13,9 @@ var (
 	ErrMedium = fault.New(fault.Unprocessable, "medium_not_offered",
 		"该 CA 服务商没有移动证书，不能扫码绑定。请选择其他服务商，或使用 U-Key。",
 		"This provider has no mobile certificates, so none can be bound by scanning. Choose another provider, or use its U-Key.")
+	ErrNoUKey = fault.New(fault.Unprocessable, "ukey_not_offered",
+		"该 CA 服务商没有 U-Key 证书。请选择其他服务商，或使用移动证书。",
+		"This provider has no U-Keys. Choose another provider, or use its mobile certificate.")
 )
 
 // Bindings.

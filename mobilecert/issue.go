@@ -1,6 +1,7 @@
 package mobilecert
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -20,7 +21,8 @@ type Issuance struct {
 	ID      string // of the signed statement; a repeat with it finds what was made
 	Product *Product
 	Account confirm.Party
-	Device  string
+	Device  string // "" for a U-Key
+	Medium  Medium // "" for a phone
 	CSR     *trust.CSR
 	Subject Subject
 	// Person and CreditCode are the identity numbers for the certificate.
@@ -98,7 +100,7 @@ func (v *Certificates) intend(ctx context.Context, in Issuance) (*Certificate, i
 		return nil, 0, err
 	}
 	c := &Certificate{
-		ID: in.ID, State: Issuing, Provider: in.Product.Provider, Product: in.Product.ID, Medium: Mobile, Foreign: in.Product.foreign(),
+		ID: in.ID, State: Issuing, Provider: in.Product.Provider, Product: in.Product.ID, Medium: cmp.Or(in.Medium, Mobile), Foreign: in.Product.foreign(),
 		Account: in.Account, Device: in.Device, Key: in.CSR.PublicKeySHA256(), Grant: in.Grant, Replaces: in.Replaces,
 		Serial: newSerial(), NotBefore: in.NotBefore.UTC().Truncate(time.Second), NotAfter: in.NotAfter.UTC().Truncate(time.Second),
 		Subject: in.Subject, Sealed: v.cfg.Seal.Seal(sealPurpose, secret), CreatedAt: in.At,

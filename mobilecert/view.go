@@ -31,7 +31,7 @@ func (p *Provider) View() ProviderView {
 	return ProviderView{
 		ID: p.ID, NameZH: p.NameZH, NameEN: p.NameEN, Aliases: full(p.Aliases), Phones: full(p.Phones),
 		Media: p.Media, MediaNames: p.MediaNames, Bindable: p.Bindable, Applicable: len(p.Products) > 0, AsksPIN: p.AsksPIN,
-		Drivers: full(p.Drivers), Available: map[Medium]bool{Mobile: p.Available(Mobile)}, IdentityCheck: p.IdentityCheck,
+		Drivers: full(p.Drivers), Available: map[Medium]bool{Mobile: p.Available(Mobile), UKey: p.Available(UKey)}, IdentityCheck: p.IdentityCheck,
 	}
 }
 
