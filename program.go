@@ -231,12 +231,20 @@ func (p *program) openPush() error {
 		}
 		channels[effect.Webhook] = hook
 	}
+	letters, err := p.openMail()
+	if err != nil {
+		return err
+	}
+	if letters != nil {
+		channels[effect.Mail] = letters
+	}
 	p.audit = audit.New(p.store)
 	p.outbox = push.NewOutbox(p.store, p.clock, channels)
 	handlers := map[string]push.Handler{
 		effect.Audit:   p.audit.Carry,
 		effect.Webhook: p.outbox.Carry(effect.Webhook),
 		effect.Push:    p.outbox.Carry(effect.Push),
+		effect.Mail:    p.outbox.Carry(effect.Mail),
 		qr.EffectNotMe: p.qr.CarryNotMe,
 
 		mobilecert.EffectSupersede: p.certificates.CarrySupersede,

@@ -12,6 +12,7 @@ import (
 type pushing struct {
 	prompts *push.Prompts
 	phones  *push.Phones
+	letters map[string]push.MailBuilder // by template
 }
 
 // openPrompts wires what reaches phones without a code.

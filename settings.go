@@ -40,6 +40,8 @@ type settings struct {
 	LogFormat           string   `env:"CERTLINK_LOG_FORMAT" default:"text" enum:"text,json" help:"text or json."`
 	StartsPerMin        int      `name:"starts-per-minute" env:"CERTLINK_STARTS_PER_MINUTE" default:"30" help:"Codes that one account may begin in a minute."`
 	RequestsPerSec      int      `name:"requests-per-second" env:"CERTLINK_REQUESTS_PER_SECOND" default:"5000" help:"Requests that this server takes in a second before it answers 503."`
+
+	channelSettings `embed:""`
 }
 
 // check completes the settings and finds every mistake at once.

@@ -14,7 +14,7 @@ import (
 // handler creates its record under this id and finds it done.
 type Effect struct {
 	ID   string            `json:"id"`
-	Kind string            `json:"kind"` // which handler: "audit", "webhook", "push"
+	Kind string            `json:"kind"` // which handler: "audit", "webhook", "push", "mail"
 	At   time.Time         `json:"at"`
 	Data map[string]string `json:"data,omitempty"`
 }
@@ -23,7 +23,8 @@ type Effect struct {
 const (
 	Audit   = "audit"
 	Webhook = "webhook"
-	Push    = "push"
+	Push    = "push" // {account or device, key, …ids}: a notice to a person
+	Mail    = "mail" // {template, …ids}: a letter, built when it is sent
 )
 
 // New makes an effect. Data must hold no secret and no personal data beyond ids.
