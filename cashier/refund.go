@@ -29,6 +29,23 @@ type Refund struct {
 	DoneAt    *time.Time  `json:"done_at,omitempty"`
 }
 
+// Why money goes back that is not the payment.
+const (
+	amountDiffers = "amount_differs"
+	paidAgain     = "paid_again"
+)
+
+// words is what the payer's bank shows.
+func (f *Refund) words() string {
+	switch f.Reason {
+	case amountDiffers:
+		return "支付金额与订单不符，原路退回"
+	case paidAgain:
+		return "重复支付，原路退回"
+	}
+	return "订单取消，退款"
+}
+
 // refundID is of the same length as the attempt's, so that orderOf finds it.
 func refundID(order string, n int) string { return fmt.Sprintf("%sr%03d", order, n) }
 

@@ -74,12 +74,12 @@ func (o *Order) paid(a *Attempt, p Payment, by string, at time.Time) (changed bo
 	switch {
 	case p.AmountFen != o.AmountFen || p.Currency != Currency:
 		o.happened("order.amount_differs", at, by, a.ID, "")
-		o.owes(a, "the amount differs from the order's", at)
+		o.owes(a, amountDiffers, at)
 		return true, o.closeIfDone(at)
 	case o.State != Open && o.State != Closing:
 		// Paid by another attempt already, or closed and gone.
 		o.happened("order.paid_again", at, by, a.ID, "")
-		o.owes(a, "the order was paid or closed already", at)
+		o.owes(a, paidAgain, at)
 		return true, nil
 	}
 	o.PaidBy = a.ID

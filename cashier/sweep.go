@@ -101,7 +101,7 @@ func (s *Service) sendBack(ctx context.Context, o *Order, a *Attempt) error {
 	failure := errors.New("the provider is no longer configured")
 	if p != nil {
 		bounded, cancel := context.WithTimeout(ctx, callTime)
-		r, failure = p.Refund(bounded, RefundOrder{ID: f.ID, Attempt: a.ID, PaidFen: a.Payment.AmountFen, AmountFen: f.AmountFen, Reason: f.Reason})
+		r, failure = p.Refund(bounded, RefundOrder{ID: f.ID, Attempt: a.ID, PaidFen: a.Payment.AmountFen, AmountFen: f.AmountFen, Reason: f.words()})
 		cancel()
 	}
 	var refusal *Refusal
