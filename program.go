@@ -61,12 +61,10 @@ type program struct {
 	uploads      *upload.Store
 	authority    *authority.Authority
 	server       *api.Server
-	orders       *cashier.Service
-	// subjects are the rooms that are told of their orders, by kind of subject.
-	subjects map[string]push.Handler
 
 	pushing
 	desk *desk.Service // statements for U-Keys
+	paying
 }
 
 // schema is every collection of every room.
@@ -163,7 +161,7 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 		DeviceName:       p.deviceName,
 	})
 	p.certificates = certificates
-	if err := p.openCashier(); err != nil {
+	if err := p.openCashier(origin); err != nil {
 		return err
 	}
 	p.openPrompts()
@@ -182,6 +180,7 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 		Origin: origin, TrustedProxies: prefixes(s.TrustedProxies), WidgetOrigins: s.WidgetOrigins, Demo: s.Demo, Version: version,
 		Prompts: p.prompts, Phones: p.phones,
 		Accounts: p.accounts, QR: p.qr, Desk: p.desk, Bridge: s.bridge(), DemoUKey: p.demoUKey(config, certificates), Engine: p.engine, Store: p.store,
+		Orders: p.orders, Sandbox: p.payments,
 		Catalogue: p.catalogue, Certificates: certificates, Bindings: bindings, Products: config.Products.List(), Audit: p.audit, Uploads: p.uploads, Authority: p.publications(certificates),
 		Assets: assets, Lasting: web.Lasting, Clock: p.clock, Log: p.log,
 		Registry: registry, MetricsToken: s.MetricsToken, Limits: s.limits(),
@@ -274,6 +273,7 @@ func (p *program) run(ctx context.Context, ln net.Listener) error {
 	every("desk", 500*time.Millisecond, p.desk.Sweep)
 	every("relay", 300*time.Millisecond, p.relay.Run)
 	every("orders", time.Second, p.orders.Sweep)
+	every("sandbox", time.Second, p.notify)
 	every("outbox", 500*time.Millisecond, p.outbox.Deliver)
 	every("house", time.Minute, func(ctx context.Context) error {
 		_, err := p.accounts.Sweep(ctx)
@@ -297,6 +297,7 @@ func (p *program) run(ctx context.Context, ln net.Listener) error {
 }
 
 func (p *program) close() {
+	p.closeCashier()
 	if p.accounts != nil {
 		p.accounts.Close()
 	}

@@ -42,6 +42,7 @@ type settings struct {
 	RequestsPerSec      int      `name:"requests-per-second" env:"CERTLINK_REQUESTS_PER_SECOND" default:"5000" help:"Requests that this server takes in a second before it answers 503."`
 
 	channelSettings `embed:""`
+	Cashier cashierSettings `embed:""`
 }
 
 // check completes the settings and finds every mistake at once.
@@ -106,9 +107,7 @@ func (s *settings) check() error {
 	if s.BindingsEach < 1 || s.BindingsEach > 20 {
 		bad("CERTLINK_BINDINGS_PER_ACCOUNT must be from 1 to 20")
 	}
-	if s.OrderDays < 1 || s.OrderDays > 60 {
-		bad("CERTLINK_ORDER_DAYS must be from 1 to 60")
-	}
+	s.Cashier.check(bad)
 	if s.StartsPerMin < 1 || s.RequestsPerSec < 1 {
 		bad("CERTLINK_STARTS_PER_MINUTE and CERTLINK_REQUESTS_PER_SECOND must be 1 or more")
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"embed"
+	"fmt"
 	"html/template"
 	"net/url"
 	"strings"
@@ -38,8 +39,12 @@ func parsePages(l language) *template.Template {
 		"t":    l.of,
 		"lang": l.tag,
 		"date": localTime,
+		"yuan": yuan,
 	}).ParseFS(pageFiles, "pages/*.html"))
 }
+
+// yuan writes an amount, 20000 as ¥200.00.
+func yuan(fen int64) string { return fmt.Sprintf("¥%d.%02d", fen/100, fen%100) }
 
 // show renders a page. Nothing of it may be kept by anybody in between.
 func (c *call) show(status int, name string, data any) error {

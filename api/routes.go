@@ -88,6 +88,8 @@ func (s *Server) routes() {
 	s.add("DELETE", "/v1/devices/:id", signedIn, role(account.Operator), s.deleteDevice)
 	s.bodies["/v1/accounts/bulk"], s.bodies["/v1/accounts/import"] = 4<<20, 5<<20
 
+	s.cashierRoutes()
+
 	s.add("GET", "/healthz", s.getHealth)
 	s.add("GET", "/readyz", s.getReady)
 	s.add("GET", "/metrics", s.getMetrics)

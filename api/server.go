@@ -23,6 +23,8 @@ import (
 	"golang.org/x/time/rate"
 
 	"certlink/account"
+	"certlink/cashier"
+	"certlink/cashier/sandbox"
 	"certlink/confirm"
 	"certlink/desk"
 	"certlink/internal/audit"
@@ -63,6 +65,10 @@ type Config struct {
 	// software tokens, in demo mode only.
 	Bridge   Bridge
 	DemoUKey *mobilecert.DemoUKey
+	// Orders is the cashier; nil without one. Sandbox is its payment service that takes
+	// no money, in demo mode.
+	Orders  *cashier.Service
+	Sandbox *sandbox.Service
 	// Authority is what the built-in authority publishes; nil without one.
 	Authority *Publications
 

@@ -63,6 +63,9 @@ const Currency = "CNY"
 // attemptID is 30 characters, of the 6 to 32 letters and digits that providers take.
 func attemptID(order string, n int) string { return fmt.Sprintf("%st%03d", order, n) }
 
+// OrderOf is the order that an attempt belongs to, "" for what is no attempt's id.
+func OrderOf(attempt string) string { return orderOf(attempt) }
+
 // orderOf is the order that an attempt's or a refund's id belongs to, "" for what
 // cannot be an id of ours.
 func orderOf(id string) string {

@@ -2,6 +2,7 @@ package cashier
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -12,8 +13,12 @@ import (
 // others, a reviewer does here.
 const Offline = "offline"
 
-// Transfer is the Provider of that name.
-type Transfer struct{}
+// Transfer is the Provider of that name: the account that is paid into.
+type Transfer struct {
+	Payee   string `json:"payee"`
+	Bank    string `json:"bank"`
+	Account string `json:"account"`
+}
 
 // Name of the provider.
 func (Transfer) Name() string { return Offline }
@@ -60,6 +65,22 @@ func (s *Service) Prove(ctx context.Context, by Who, id, file string) (*Order, e
 		o.happened("order.proof_submitted", now, by.Account, a.ID, "")
 		return nil
 	})
+}
+
+// Awaits says why a proof would not be taken, before it is uploaded.
+func (s *Service) Awaits(ctx context.Context, by Who, id string) error {
+	o, err := s.Get(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case !by.may(o):
+		return ErrUnknown
+	case o.State != Open:
+		return ErrState.With("state", string(o.State))
+	case o.offline() == nil:
+		return ErrProof
+	}
+	return nil
 }
 
 // offline finds the transfer that is under way.
@@ -112,10 +133,46 @@ func (s *Service) SentBack(ctx context.Context, reviewer, id, refund, note strin
 	})
 }
 
+// ProofOf finds the upload that was handed in last, for whoever may see the order.
+// That a reviewer reads it is in the audit log.
+func (s *Service) ProofOf(ctx context.Context, by Who, id string) (file string, err error) {
+	o, err := s.Read(ctx, by, id)
+	if err != nil {
+		return "", err
+	}
+	for i := range o.Attempts {
+		if a := &o.Attempts[i]; a.Proof != "" {
+			file = a.Proof
+		}
+	}
+	if file == "" {
+		return "", ErrProof
+	}
+	if !by.may(o) {
+		_, err = s.change(ctx, id, func(o *Order) error {
+			o.read("order.proof_read", by.Account, s.cfg.Clock())
+			return nil
+		})
+	}
+	return file, err
+}
+
+// Names says whether an order names an upload: those that none names are removed.
+func (s *Service) Names(ctx context.Context, id, file string) (bool, error) {
+	o, err := s.Get(ctx, id)
+	if errors.Is(err, ErrUnknown) {
+		return false, nil
+	}
+	return err == nil && slices.ContainsFunc(o.Attempts, func(a Attempt) bool { return a.Proof == file }), err
+}
+
 // inReview says whether a proof waits for its reviewer.
 func (o *Order) inReview() bool {
 	return slices.ContainsFunc(o.Attempts, func(a Attempt) bool { return a.State == Review })
 }
+
+// WaitsSince is since when a reviewer is waited for; zero if none is.
+func (o *Order) WaitsSince() time.Time { return o.byHand() }
 
 // byHand is since when a reviewer is waited for; zero if none is.
 func (o *Order) byHand() (since time.Time) {

@@ -141,6 +141,11 @@ func (o *Order) happened(act string, at time.Time, by, attempt, note string) {
 	o.Owe(effect.New(effect.Audit, at, data), effect.New(effect.Webhook, at, data))
 }
 
+// read owes the audit log that staff has looked; it is no part of the history.
+func (o *Order) read(act, by string, at time.Time) {
+	o.Owe(effect.New(effect.Audit, at, map[string]string{"act": act, "object": "order", "id": o.ID, "organisation": o.Organisation, "by": by, "account": by}))
+}
+
 // attempt finds one by its id.
 func (o *Order) attempt(id string) *Attempt {
 	for i := range o.Attempts {

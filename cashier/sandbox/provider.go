@@ -33,6 +33,7 @@ func (s *Service) Provider(base string) *Provider {
 }
 
 func (p *Provider) Name() string            { return Name }
+func (p *Provider) Sandbox() bool           { return true }
 func (p *Provider) CodeLife() time.Duration { return 15 * time.Minute }
 func (p *Provider) Taken() (string, string) { return "application/json", `{"code":"SUCCESS"}` }
 
