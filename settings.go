@@ -33,7 +33,6 @@ type settings struct {
 	WidgetOrigins       []string `env:"CERTLINK_WIDGET_ORIGINS" help:"Origins of other sites, e.g. https://shop.example.cn, whose pages may show a code with the widget."`
 	RevocationPrivate   []string `env:"CERTLINK_REVOCATION_PRIVATE" help:"Private addresses or networks (CIDR) where revocation lists and OCSP may be fetched. Default: public addresses only."`
 	BindingsEach        int      `name:"bindings-per-account" env:"CERTLINK_BINDINGS_PER_ACCOUNT" default:"1" help:"Active bindings that an account may hold."`
-	OrderDays           int      `name:"order-days" env:"CERTLINK_ORDER_DAYS" default:"7" help:"Days after which an order that was not paid is closed."`
 	BridgeOrigin        string   `name:"bridge-origin" env:"CERTLINK_BRIDGE_ORIGIN" default:"http://127.0.0.1:23917" help:"Where the desktop bridge for U-Keys listens on people's machines; empty: U-Keys are not used."`
 	BridgeURL           string   `name:"bridge-url" env:"CERTLINK_BRIDGE_URL" help:"Page where people get the desktop bridge (https)."`
 	MetricsToken        string   `env:"CERTLINK_METRICS_TOKEN" help:"Bearer token for /metrics. Without one, only loopback may read it."`

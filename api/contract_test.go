@@ -301,16 +301,10 @@ var never = map[string]string{
 	"device_key_refused":             "a proof by such a key is refused before it can be registered, as dpop_invalid",
 	"password_not_here":              "only a session cookie may change a password, and only who has a password gets one",
 	"typed_code_not_allowed":         "for the purpose login, which does not exist yet",
-	"file_empty":                     noFiles,
-	"file_too_large":                 noFiles,
-	"file_type_not_accepted":         noFiles,
-	"file_unknown":                   noFiles,
 	"prompt_by_scan":                 "only asked of providers whose identity check is off, and those issue nothing here (TestWhatNeedsDigitsIsNotSent)",
 	"prompts_too_many":               "what pages can ask for collapses, so no page fills a phone's queue; renewals could",
 	"issue_request_invalid":          "a defect of ours: what is certified has been checked before the statement was made",
 }
-
-const noFiles = "no endpoint takes files yet"
 
 // emittedAll fails the whole run if some code was never seen; a part of the tests
 // cannot tell.

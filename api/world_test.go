@@ -20,12 +20,14 @@ import (
 
 	"certlink/account"
 	"certlink/api"
+	"certlink/cashier"
 	"certlink/confirm"
 	"certlink/desk"
 	"certlink/internal/audit"
 	"certlink/internal/effect"
 	"certlink/internal/feed"
 	"certlink/internal/seal"
+	"certlink/internal/upload"
 	"certlink/mobilecert"
 	"certlink/push"
 	"certlink/qr"
@@ -72,7 +74,7 @@ func (c *shifted) Advance(d time.Duration) { c.offset.Add(int64(d)) }
 func (c *shifted) Stop(at time.Time) { c.stopped.Store(&at) }
 
 func schema() []store.Collection {
-	return slices.Concat(account.Collections(), mobilecert.Collections(), confirm.Collections(), qr.Collections(), desk.Collections(), audit.Collections(), push.Collections())
+	return slices.Concat(account.Collections(), mobilecert.Collections(), confirm.Collections(), qr.Collections(), desk.Collections(), audit.Collections(), push.Collections(), cashier.Collections(), upload.Collections())
 }
 
 // template is an installation with the demo people in it and each of them signed
@@ -156,12 +158,13 @@ type world struct {
 	bindings *mobilecert.Bindings
 	qr       *qr.Service
 	prompts  *push.Prompts
-	phones   *push.Phones
-	desk     *desk.Service
-	hub      *feed.Hub
-	srv      *api.Server
-	origin   string
-	change   func(*settings)
+	money
+	phones *push.Phones
+	desk   *desk.Service
+	hub    *feed.Hub
+	srv    *api.Server
+	origin string
+	change func(*settings)
 }
 
 // settings are what a test may change before the server starts.
@@ -321,6 +324,7 @@ func (w *world) start() {
 	})
 	w.desk = desk.New(desk.Config{Store: db, Clock: w.clock.Now, Hub: w.hub, Engine: engine, Times: desk.DefaultTimes(), MaxOpen: 20})
 	c := s.api
+	w.pays(&c)
 	c.Prompts, c.Phones = w.prompts, w.phones
 	c.Desk, c.Bridge = w.desk, api.Bridge{Origin: "http://127.0.0.1:23917", Version: "test"}
 	c.DemoUKey = mobilecert.NewDemoUKey(cfg, w.certs, "huixin", mobilecert.BuiltinIssuer{Authority: ca})
@@ -360,7 +364,7 @@ func (w *world) settle() {
 	w.t.Helper()
 	done := func(context.Context, effect.Effect) error { return nil }
 	check(w.t, push.NewRelay(w.store, schema(), map[string]push.Handler{
-		effect.Audit: audit.New(w.store).Carry, qr.EffectNotMe: w.qr.CarryNotMe, effect.Webhook: done, effect.Push: done,
+		effect.Audit: audit.New(w.store).Carry, cashier.EffectOrder: done, qr.EffectNotMe: w.qr.CarryNotMe, effect.Webhook: done, effect.Push: done,
 		push.EffectPromptEnded: w.prompts.CarryEnded,
 	}).Run(ctx))
 }
