@@ -77,6 +77,9 @@ func TestBadBodies(t *testing.T) {
 			if op.RequestBody == nil || op.RequestBody.Value.Content["application/json"] == nil {
 				continue
 			}
+			if strings.HasPrefix(path, "/v1/payments/") {
+				continue // read by the provider's adapter, as it was signed (TestNoticesOverHTTP)
+			}
 			id := "01m85fbat4j4fv0177hcntmn1j"
 			send := func(contentType string, body []byte) *answer {
 				path := strings.Replace(path, "{id}", id, 1)
