@@ -190,8 +190,7 @@ func TestForgedNotices(t *testing.T) {
 		return h
 	}
 	old := strconv.FormatInt(time.Now().Add(-6*time.Minute).Unix(), 10)
-	stranger := *s
-	stranger.key = strangerKey()
+	stranger := &wechatPay{t: t, number: publicID, key: strangerKey()}
 	foreign := transaction()
 	foreign["mchid"] = "1900009999"
 	foreignBody, foreignHeader := s.notice("TRANSACTION.SUCCESS", foreign)
