@@ -48,7 +48,7 @@ var theContract = sync.OnceValue(func() *contract {
 	if err := extension(c.doc.Extensions, "x-code-groups", &c.groups); err != nil {
 		panic(err)
 	}
-	for _, t := range []string{"application/octet-stream", "application/pdf", "application/ofd", "application/xml", "image/jpeg", "image/png", "image/svg+xml", "application/ocsp-response"} {
+	for _, t := range []string{"application/octet-stream", "application/pdf", "application/ofd", "application/xml", "image/jpeg", "image/png", "image/svg+xml", "application/ocsp-response", "application/pkcs10"} {
 		openapi3filter.RegisterBodyDecoder(t, openapi3filter.FileBodyDecoder)
 	}
 	openapi3filter.RegisterBodyDecoder("text/csv", func(r io.Reader, _ http.Header, _ *openapi3.SchemaRef, _ openapi3filter.EncodingFn) (any, error) {
@@ -294,6 +294,7 @@ var never = map[string]string{
 	"certificate_not_for_encryption": "asked of encryption certificates, which no endpoint takes yet",
 	"identifier_rule_invalid":        "a mistake in the catalogue file, found at the start",
 	"trust_anchors_invalid":          "a mistake in the catalogue's anchors, found at the start",
+	"certificate_declined":           "an enrolment that is repeated after days finds its request declined",
 	"certificate_extended_already":   "an extension is made by the purpose that asks for it",
 	"certificate_known":              "a certificate made elsewhere is recorded by the act that brings it",
 	"token_unknown":                  "API tokens are made and revoked at the command line",

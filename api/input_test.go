@@ -68,7 +68,7 @@ func TestDocumentIsTheRoutes(t *testing.T) {
 func TestBadBodies(t *testing.T) {
 	w := newWorld(t)
 	page, program, phone := w.browser("operator"), w.program(), w.phone("admin")
-	s := w.browser("admin")
+	s, reviewer := w.browser("admin"), w.browser("reviewer")
 	qr := s.bind("cfca")
 	p := phone.scan(qr.Code)
 	tried := 0
@@ -93,6 +93,9 @@ func TestBadBodies(t *testing.T) {
 					return s.with("Content-Type", contentType).do(method, strings.Replace(path, id, qr.ID, 1), body)
 				case strings.HasPrefix(path, "/v1/organisations"), strings.HasPrefix(path, "/v1/accounts/bulk"):
 					return program.with("Content-Type", contentType).do(method, path, body)
+				}
+				if strings.HasPrefix(path, "/v1/issuing/") {
+					return reviewer.with("Content-Type", contentType).do(method, path, body)
 				}
 				return page.with("Content-Type", contentType).do(method, path, body)
 			}

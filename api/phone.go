@@ -227,6 +227,13 @@ func (s *Server) getPhoneSessions(c *call) error {
 	return c.ok(out)
 }
 
+// phoneCertificates is a page of certificates; the first one also lists what was
+// handed in and is not made (yet).
+type phoneCertificates struct {
+	page[mobilecert.PhoneCertificate]
+	Asked []mobilecert.PhoneAsked `json:"asked"`
+}
+
 func (s *Server) getPhoneCertificates(c *call) error {
 	after, limit, err := c.paging()
 	if err != nil {
@@ -236,7 +243,16 @@ func (s *Server) getPhoneCertificates(c *call) error {
 	if err != nil {
 		return err
 	}
-	out := page[mobilecert.PhoneCertificate]{Items: []mobilecert.PhoneCertificate{}, Next: string(next)}
+	out := phoneCertificates{page[mobilecert.PhoneCertificate]{Items: []mobilecert.PhoneCertificate{}, Next: string(next)}, []mobilecert.PhoneAsked{}}
+	if after == "" {
+		asked, err := s.Certificates.ListAsked(c.ctx, c.device)
+		if err != nil {
+			return err
+		}
+		for _, cert := range asked {
+			out.Asked = append(out.Asked, cert.AskedView(s.Catalogue))
+		}
+	}
 	for _, cert := range list {
 		b, err := s.Bindings.OfIssued(c.ctx, cert)
 		if err != nil {

@@ -36,6 +36,7 @@ func (s *Server) routes() {
 	s.add("GET", "/v1/bindings/:id/evidence", signedIn, s.getEvidence)
 
 	s.add("POST", "/v1/certificates/:id/revoke", signedIn, s.postRevoke)
+	s.issuingRoutes()
 
 	// A QR session belongs to the page that holds its browser secret.
 	s.add("POST", "/v1/qr-sessions", signedIn, s.postQRSession)

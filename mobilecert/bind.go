@@ -11,14 +11,17 @@ import (
 
 // Bind is the purpose "bind": the certificate that signs shall act for an account.
 type Bind struct {
-	cfg      Config
-	bindings *Bindings
+	cfg          Config
+	bindings     *Bindings
+	certificates *Certificates
 }
 
 var _ confirm.Purpose = (*Bind)(nil)
 
 // NewBind makes the purpose.
-func NewBind(c Config, b *Bindings) *Bind { return &Bind{cfg: c, bindings: b} }
+func NewBind(c Config, b *Bindings) *Bind {
+	return &Bind{cfg: c, bindings: b, certificates: NewCertificates(c)}
+}
 
 // Name is how requests and statements call it.
 func (*Bind) Name() string { return "bind" }
@@ -121,6 +124,9 @@ func (p *Bind) Act(ctx context.Context, a *confirm.Accepted) (*confirm.Result, e
 	}
 	b, err := newBinding(a.Statement, a.Signer, subject, provider, a.At)
 	if err != nil {
+		return nil, err
+	}
+	if b.Pair, err = p.certificates.PairOf(ctx, a.Signer.Certificate); err != nil {
 		return nil, err
 	}
 	if b, err = p.bindings.create(ctx, b); err != nil {

@@ -9,15 +9,25 @@ import (
 // BuiltinIssuer has the installation's own authority sign.
 type BuiltinIssuer struct{ Authority *authority.Authority }
 
-// Issue makes a signing certificate.
+// Issue makes a signing certificate and, where asked, its encryption twin.
 func (b BuiltinIssuer) Issue(ctx context.Context, o Order) (*Signed, error) {
-	c, err := b.Authority.Issue(ctx, authority.Request{
+	r := authority.Request{
 		CSR: o.CSR, Serial: o.Serial, NotBefore: o.NotBefore, NotAfter: o.NotAfter, Profile: authority.Sign,
 		Subject: authority.Subject{CommonName: o.Subject.CommonName, Organisation: o.Subject.Organisation},
-		Person:  o.Person, Organisation: o.CreditCode,
-	})
+		Person:  o.Person, Organisation: o.CreditCode, Form: o.Form,
+	}
+	c, err := b.Authority.Issue(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	return &Signed{Certificate: c.Raw, Chain: b.Authority.Chain(c)[1:]}, nil
+	signed := &Signed{Certificate: c.Raw, Chain: b.Authority.Chain(c)[1:]}
+	if o.EncryptionKey != nil {
+		r.CSR, r.Key, r.Serial, r.Profile = nil, o.EncryptionKey, o.EncryptionSerial, authority.Encrypt
+		twin, err := b.Authority.Issue(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		signed.Encryption = twin.Raw
+	}
+	return signed, nil
 }

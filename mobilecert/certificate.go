@@ -80,7 +80,8 @@ type Certificate struct {
 	NotAfter  time.Time `json:"not_after"`
 	Subject   Subject   `json:"subject"`
 	// Request is the PKCS#10 of one that another authority is to make.
-	Request []byte `json:"request,omitempty"`
+	Request      []byte     `json:"request,omitempty"`
+	WaitingSince *time.Time `json:"waiting_since,omitempty"`
 	// Sealed holds the identity numbers, while they are not in a certificate yet.
 	Sealed    string    `json:"sealed,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
@@ -91,6 +92,8 @@ type Certificate struct {
 	Fingerprint string     `json:"fingerprint,omitempty"`
 	Content     string     `json:"content,omitempty"`
 	IssuedAt    *time.Time `json:"issued_at,omitempty"`
+	// Twin is the encryption certificate of the pair, nil where there is none.
+	Twin *Twin `json:"twin,omitempty"`
 
 	EndedAt *time.Time `json:"ended_at,omitempty"`
 	// Reason is why it was revoked.
@@ -123,19 +126,25 @@ func (c *Certificate) move(to CertificateState, at time.Time, by Actor, evidence
 			c.Owe(effect.New(EffectSupersede, at, map[string]string{"certificate": c.Predecessor, "successor": c.ID}))
 		}
 	case Waiting:
+		c.WaitingSince = &at
 	default:
 		c.EndedAt = &at
 	}
 	c.History = append(c.History, Event{At: at, Act: act, By: by, Evidence: evidence, Note: note})
-	data := map[string]string{
+	told := c.audit(at, act, by)
+	if evidence != "" {
+		told.Data["evidence"] = evidence
+	}
+	c.Owe(told)
+	return nil
+}
+
+// audit is a line of the log about this certificate.
+func (c *Certificate) audit(at time.Time, act string, by Actor) effect.Effect {
+	return effect.New(effect.Audit, at, map[string]string{
 		"act": act, "object": "certificate", "id": c.ID, "account": c.Account.ID, "organisation": c.Account.OrganisationID,
 		"provider": c.Provider, "by": by.ID,
-	}
-	if evidence != "" {
-		data["evidence"] = evidence
-	}
-	c.Owe(effect.New(effect.Audit, at, data))
-	return nil
+	})
 }
 
 // standing says why a certificate in this state may not sign, nil where it may.
@@ -163,10 +172,14 @@ var certificateCollection = store.Collection{Name: "certificates", Indexes: []st
 	{Name: "grant", Unique: true},     // a grant is used once, and once more for each lost phone
 	{Name: "successor", Unique: true}, // of which one: a certificate is extended once
 	{Name: "waiting"},                 // time, while an authority without an interface has the request
+	{Name: "asked"},                   // device and time, while there is a request and no certificate
 	{Name: "device"},                  // device and time, once there is something to collect
+	{Name: "organisation"},            // organisation and time
 	{Name: "account"},                 // account and time
 	{Name: "ended"},                   // state and time, when no longer good
-	{Name: "serial"},                  // serial number and issuer, once issued
+	{Name: "serial"},                  // serial number and issuer, once issued here
+	{Name: "twin_key", Unique: true},  // as key, for encryption certificates
+	{Name: "twin_serial"},             // as serial
 	{Name: effect.Index},
 }}
 
@@ -175,9 +188,13 @@ func certificateRecord(s store.Store) store.Record[Certificate] {
 		ID: func(c *Certificate) string { return c.ID },
 		Index: func(c *Certificate) map[string]string {
 			ix := map[string]string{
-				"account":    store.Key(c.Account.ID, store.TimeKey(c.CreatedAt)),
-				"key":        c.keyIndex(),
-				effect.Index: owing(&c.Owing),
+				"account":      store.Key(c.Account.ID, store.TimeKey(c.CreatedAt)),
+				"key":          c.keyIndex(),
+				"organisation": store.Key(c.Account.OrganisationID, store.TimeKey(c.CreatedAt)),
+				effect.Index:   owing(&c.Owing),
+			}
+			if c.Twin != nil {
+				ix["twin_key"] = c.Twin.Key
 			}
 			if c.Grant != "" && c.State != Declined {
 				ix["grant"] = store.Key(c.Grant, c.Replaces)
@@ -188,17 +205,22 @@ func certificateRecord(s store.Store) store.Record[Certificate] {
 			if c.EndedAt != nil {
 				ix["ended"] = store.Key(string(c.State), store.TimeKey(*c.EndedAt))
 			}
-			if c.Device != "" && c.State != Issuing && c.State != Declined {
-				ix["device"] = store.Key(c.Device, store.TimeKey(c.CreatedAt))
-			}
 			switch c.State {
+			case Issuing:
 			case Waiting:
-				ix["waiting"] = store.TimeKey(c.CreatedAt)
-			case Issuing, Declined:
+				ix["waiting"], ix["asked"] = store.TimeKey(*c.WaitingSince), store.Key(c.Device, store.TimeKey(c.CreatedAt))
+			case Declined:
+				ix["asked"] = store.Key(c.Device, store.TimeKey(c.CreatedAt))
 			default:
+				if c.Device != "" {
+					ix["device"] = store.Key(c.Device, store.TimeKey(c.CreatedAt))
+				}
 				ix["content"] = c.Content
 				if !c.Foreign {
 					ix["serial"] = store.Key(c.Serial, c.issuer())
+					if c.Twin != nil {
+						ix["twin_serial"] = store.Key(c.Twin.Serial, c.issuer())
+					}
 				}
 			}
 			return ix

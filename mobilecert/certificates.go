@@ -61,9 +61,21 @@ func (v *Certificates) ListByDevice(ctx context.Context, device string, after st
 	return v.docs.Query(ctx, store.Query{Index: "device", Prefix: store.KeyPrefix(device), Desc: true, After: after, Limit: limit})
 }
 
+// ListAsked lists what a phone has handed in and has no certificate for: it waits,
+// or was declined. Newest first.
+func (v *Certificates) ListAsked(ctx context.Context, device string) ([]*Certificate, error) {
+	list, _, err := v.docs.Query(ctx, store.Query{Index: "asked", Prefix: store.KeyPrefix(device), Desc: true, Limit: 20})
+	return list, err
+}
+
 // ListByAccount lists what was issued for an account, newest first.
 func (v *Certificates) ListByAccount(ctx context.Context, account string, after store.Cursor, limit int) ([]*Certificate, store.Cursor, error) {
 	return v.docs.Query(ctx, store.Query{Index: "account", Prefix: store.KeyPrefix(account), Desc: true, After: after, Limit: limit})
+}
+
+// ListByOrganisation lists what was issued for an organisation's accounts, newest first.
+func (v *Certificates) ListByOrganisation(ctx context.Context, organisation string, after store.Cursor, limit int) ([]*Certificate, store.Cursor, error) {
+	return v.docs.Query(ctx, store.Query{Index: "organisation", Prefix: store.KeyPrefix(organisation), Desc: true, After: after, Limit: limit})
 }
 
 // HoldsCertificate says whether the phone holds a certificate that counts today.
@@ -93,11 +105,16 @@ func (v *Certificates) uncollected(ctx context.Context, g *Grant, statement stri
 	return err
 }
 
-// KeyKnown says whether a certificate was made for the key already, or is being
-// made.
+// KeyKnown says whether a certificate, for signing or for encryption, was made for
+// the key already, or is being made.
 func (v *Certificates) KeyKnown(ctx context.Context, key string) (bool, error) {
-	docs, _, err := v.cfg.Store.Query(ctx, certificateCollection.Name, limited(store.Query{Index: "key", Prefix: key}, 1))
-	return len(docs) > 0, err
+	for _, index := range []string{"key", "twin_key"} {
+		docs, _, err := v.cfg.Store.Query(ctx, certificateCollection.Name, limited(store.Query{Index: index, Prefix: key}, 1))
+		if err != nil || len(docs) > 0 {
+			return len(docs) > 0, err
+		}
+	}
+	return false, nil
 }
 
 func limited(q store.Query, n int) store.Query { q.Limit = n; return q }

@@ -2,7 +2,6 @@ package mobilecert
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 
 	"certlink/confirm"
@@ -55,6 +54,7 @@ func (p *Enroll) Begin(ctx context.Context, r confirm.Request) (confirm.Terms, e
 	if g.ID != "" {
 		details["application"] = g.ID
 	}
+	product.pairDetails(details)
 	return confirm.Terms{
 		Provider: provider.ID, SignedBy: confirm.ByDevice, Details: details,
 		MatchCode: true, NewKey: &confirm.KeyRequest{Algorithm: product.Algorithm},
@@ -106,12 +106,22 @@ func (p *Enroll) named(ctx context.Context, s *confirm.Statement) (*Grant, error
 // CheckKey refuses a key that a certificate was made for before; the unique
 // index decides again when the intent is written.
 func (p *Enroll) CheckKey(ctx context.Context, _ confirm.Request, csr *trust.CSR) error {
-	known, err := p.certificates.KeyKnown(ctx, csr.PublicKeySHA256())
-	if err != nil {
-		return err
+	keys := []string{csr.PublicKeySHA256()}
+	if csr.Encryption != nil {
+		second, err := trust.PublicKeySHA256(csr.Encryption)
+		if err != nil {
+			return err
+		}
+		keys = append(keys, second)
 	}
-	if known {
-		return ErrKeyReused
+	for _, key := range keys {
+		known, err := p.certificates.KeyKnown(ctx, key)
+		if err != nil {
+			return err
+		}
+		if known {
+			return ErrKeyReused
+		}
 	}
 	return nil
 }
@@ -167,14 +177,8 @@ func (p *Enroll) Done(ctx context.Context, s *confirm.Statement) (*confirm.Resul
 		return nil, nil
 	case err != nil:
 		return nil, err
+	case c.State == Declined:
+		return nil, ErrDeclined
 	}
 	return collected(c)
-}
-
-func collected(c *Certificate) (*confirm.Result, error) {
-	view, err := json.Marshal(resultOfCertificate(c))
-	if err != nil {
-		return nil, err
-	}
-	return &confirm.Result{Kind: "certificate", ID: c.ID, View: view}, nil
 }

@@ -63,6 +63,24 @@ var (
 	ErrCollected = fault.New(fault.Conflict, "grant_used",
 		"该申领的证书已经领取，不能重复领取。如手机丢失，请先挂失注销原证书并重新认证身份。",
 		"The certificate of this application has been collected already, and only one is made. If the phone was lost, revoke that certificate and have your identity checked again first.")
+	ErrDeclined = fault.New(fault.Conflict, "certificate_declined",
+		"CA 服务商没有签发该证书。请在网页上查看原因后重新领取，或拨打 CA 服务商的服务电话。",
+		"The authority has not issued this certificate. See the reason on the web page and collect it again, or call the authority's phone line.")
+	ErrUploadKey = fault.New(fault.Unprocessable, "certificate_key_differs",
+		"该证书的公钥与申请文件中的不一致，未保存。请确认 CA 返回的是这份申请的证书。",
+		"The key in this certificate is not the one of the request, so nothing was saved. Check that the authority made it for this request.")
+	ErrUploadSubject = fault.New(fault.Unprocessable, "certificate_subject_differs",
+		"该证书的持有人或机构与申领资料不一致，未保存。请核对标出的项目，必要时请 CA 重新签发。",
+		"The certificate names another holder or organisation than was applied for, so nothing was saved. Compare what is marked; if need be, have the authority make it again.")
+	ErrUploadTerm = fault.New(fault.Unprocessable, "certificate_term_differs",
+		"该证书的有效期与所申领的不一致，未保存。请核对起止日期，必要时请 CA 重新签发。",
+		"The certificate's term is not the one applied for, so nothing was saved. Compare the dates; if need be, have the authority make it again.")
+	ErrUploadPair = fault.New(fault.Unprocessable, "certificate_pair_incomplete",
+		"加密证书不完整或与签名证书不配套，未保存。请同时提供加密证书和密钥信封（.env），二者须由 CA 为同一份申请制作。",
+		"The encryption certificate is incomplete or does not go with the signing one, so nothing was saved. Give both the encryption certificate and its key envelope, made by the authority for this request.")
+	ErrDeclineReason = fault.New(fault.Unprocessable, "decline_reason_needed",
+		"请填写 CA 不予签发的原因（2 至 200 字），申领人会看到。",
+		"Say why the authority will not issue it (2 to 200 characters); the applicant will read it.")
 	ErrExtendedAlready = fault.New(fault.Conflict, "certificate_extended_already",
 		"该证书已经延期，或正在延期，不能重复延期。请刷新查看新证书。",
 		"This certificate was extended already, or is being extended. Reload to see its successor.")

@@ -109,6 +109,9 @@ func (v *Certificates) intend(ctx context.Context, in Issuance) (*Certificate, i
 		c.NotBefore = in.At.UTC().Truncate(time.Second).Add(-Backdate)
 		c.NotAfter = c.NotBefore.Add(in.Product.Term - time.Second)
 	}
+	if c.Twin, err = v.twin(in.Product, in.CSR); err != nil {
+		return nil, 0, err
+	}
 	if p := in.Predecessor; p != nil {
 		c.Predecessor, c.KeyKept = p.ID, p.Key == c.Key
 	}
@@ -146,7 +149,7 @@ func (v *Certificates) create(ctx context.Context, c *Certificate) (*Certificate
 // taken says what a unique index stands for.
 func taken(index string) error {
 	switch index {
-	case "key":
+	case "key", "twin_key":
 		return ErrKeyReused
 	case "grant":
 		return ErrCollected
@@ -165,10 +168,17 @@ func (v *Certificates) sign(ctx context.Context, in Issuance, c *Certificate) (*
 	if in.CSR.PublicKeySHA256() != c.Key {
 		return nil, nil, fmt.Errorf("mobilecert: intent %s does not fit its request", c.ID)
 	}
-	signed, err := in.Product.Issuer.Issue(ctx, Order{
+	order := Order{
 		CSR: in.CSR, Serial: c.Serial, NotBefore: c.NotBefore, NotAfter: c.NotAfter,
-		Subject: c.Subject, Person: n.Person, CreditCode: n.CreditCode,
-	})
+		Subject: c.Subject, Person: n.Person, CreditCode: n.CreditCode, Form: in.Product.Form,
+	}
+	if c.Twin != nil {
+		order.EncryptionSerial = c.Twin.Serial
+		if order.EncryptionKey, err = c.Twin.public(); err != nil {
+			return nil, nil, err
+		}
+	}
+	signed, err := in.Product.Issuer.Issue(ctx, order)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -180,7 +190,10 @@ func (v *Certificates) sign(ctx context.Context, in Issuance, c *Certificate) (*
 		!cert.NotBefore().Equal(c.NotBefore) || !cert.NotAfter().Equal(c.NotAfter) {
 		return nil, nil, fmt.Errorf("mobilecert: the issuer made another certificate than intent %s asks for", c.ID)
 	}
-	return signed, cert, nil
+	if c.Twin != nil {
+		err = v.takeTwin(c.Twin, signed.Encryption, cert)
+	}
+	return signed, cert, err
 }
 
 // numbers opens what an intent has sealed.

@@ -2,12 +2,14 @@ package mobilecert
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"time"
 
 	"certlink/confirm"
 	"certlink/trust"
+	"certlink/trust/authority"
 )
 
 // Order is what an issuer is asked to sign. It is complete: nothing in it is the
@@ -19,12 +21,18 @@ type Order struct {
 	Subject             Subject
 	Person              string // ID number for the identity extension; may be ""
 	CreditCode          string // of the organisation, likewise
+	Form                authority.Form
+	// EncryptionKey, where there is one, gets a certificate of its own for the same
+	// holder and term.
+	EncryptionKey    crypto.PublicKey
+	EncryptionSerial string
 }
 
 // Signed is what an issuer has made.
 type Signed struct {
 	Certificate []byte   // DER
 	Chain       [][]byte // DER, its issuer first; the root may be left out
+	Encryption  []byte   // DER, of the encryption twin; nil without one
 }
 
 // ErrByHand is an issuer's answer where people must make the certificate: the
@@ -56,6 +64,9 @@ type Product struct {
 	Medium    Medium // "" means Mobile
 	// Offer is what it takes to apply for it; nil where nobody applies.
 	Offer *Offer
+	Form  authority.Form
+	// Pair: there is an encryption certificate beside the signing one; nil for none.
+	Pair *PairTerms
 	// Demo products exist in demo mode only.
 	Demo bool
 	// Entitled says why somebody may not have it without an application; nil asks
@@ -68,9 +79,9 @@ type Product struct {
 func DemoProducts(provider string, issuer Issuer) []*Product {
 	return []*Product{
 		{ID: "demo-p256", Name: Name{"演示证书（P-256）", "Demo certificate (P-256)"}, Provider: provider,
-			Algorithm: trust.ES256, Term: 365 * 24 * time.Hour, Issuer: issuer, Demo: true},
+			Algorithm: trust.ES256, Term: 365 * 24 * time.Hour, Issuer: issuer, Pair: &PairTerms{Maker: ByHolder}, Demo: true},
 		{ID: "demo-sm2", Name: Name{"演示证书（SM2）", "Demo certificate (SM2)"}, Provider: provider,
-			Algorithm: trust.SM2SM3, Term: 365 * 24 * time.Hour, Issuer: issuer, Demo: true},
+			Algorithm: trust.SM2SM3, Term: 365 * 24 * time.Hour, Issuer: issuer, Pair: &PairTerms{Maker: ByAuthority}, Demo: true},
 	}
 }
 
@@ -103,6 +114,13 @@ func NewProducts(c *Catalogue, demo bool, products ...*Product) (*Products, erro
 			return nil, fmt.Errorf("mobilecert: product %s is of provider %s, which has no mobile certificates", p.ID, p.Provider)
 		case p.Issuer == nil || p.Term < time.Hour:
 			return nil, fmt.Errorf("mobilecert: product %s needs an issuer and a term", p.ID)
+		case p.Pair != nil && p.Pair.Maker == ByAuthority && p.Algorithm != trust.SM2SM3:
+			return nil, fmt.Errorf("mobilecert: product %s: an authority makes encryption keys for SM2 only", p.ID)
+		case p.Pair != nil && p.Pair.Maker == ByHolder && p.Pair.Escrowed:
+			return nil, fmt.Errorf("mobilecert: product %s: nobody can keep a copy of a key that the holder makes", p.ID)
+		}
+		if err := p.Form.Check(); err != nil {
+			return nil, fmt.Errorf("mobilecert: product %s: %w", p.ID, err)
 		}
 		byID[p.ID] = p
 	}

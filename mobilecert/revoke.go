@@ -114,20 +114,30 @@ type Record struct {
 // certificate is in force this reads one entry of an index and no document: it
 // is asked at every confirmation.
 func (v *Certificates) Recorded(ctx context.Context, serial string) (*Record, error) {
-	docs, _, err := v.cfg.Store.Query(ctx, certificateCollection.Name, limited(bySerial(serial), 1))
+	r, err := v.recorded(ctx, "serial", serial)
+	if r == nil && err == nil {
+		r, err = v.recorded(ctx, "twin_serial", serial)
+	}
+	return r, err
+}
+
+func (v *Certificates) recorded(ctx context.Context, index, serial string) (*Record, error) {
+	docs, _, err := v.cfg.Store.Query(ctx, certificateCollection.Name, limited(store.Query{Index: index, Prefix: store.KeyPrefix(strings.ToLower(serial))}, 1))
 	if err != nil || len(docs) == 0 {
 		return nil, err
 	}
 	state, _, _ := strings.Cut(docs[0].Index["ended"], "\x1f")
 	if CertificateState(state) != Revoked {
-		_, issuer, _ := strings.Cut(docs[0].Index["serial"], "\x1f")
+		_, issuer, _ := strings.Cut(docs[0].Index[index], "\x1f")
 		return &Record{Serial: serial, Issuer: issuer}, nil
 	}
 	c := new(Certificate)
 	if err := json.Unmarshal(docs[0].Body, c); err != nil {
 		return nil, err
 	}
-	return c.record(), nil
+	r := c.record()
+	r.Serial = strings.ToLower(serial)
+	return r, nil
 }
 
 func (c *Certificate) record() *Record {
@@ -138,8 +148,8 @@ func (c *Certificate) record() *Record {
 	return r
 }
 
-// EachRevoked goes through the revoked certificates in the order of time, from a
-// moment on; the zero time begins with the first.
+// EachRevoked goes through the revoked certificates, and their encryption twins, in
+// the order of time, from a moment on; the zero time begins with the first.
 func (v *Certificates) EachRevoked(ctx context.Context, from time.Time, each func(*Record)) error {
 	q := store.Query{Index: "ended", Prefix: store.KeyPrefix(string(Revoked)), Limit: 500}
 	if !from.IsZero() {
@@ -151,7 +161,15 @@ func (v *Certificates) EachRevoked(ctx context.Context, from time.Time, each fun
 			return err
 		}
 		for _, c := range list {
+			if c.Foreign {
+				continue
+			}
 			each(c.record())
+			if c.Twin != nil {
+				twin := c.record()
+				twin.Serial = c.Twin.Serial
+				each(twin)
+			}
 		}
 		if next == "" {
 			return nil

@@ -163,10 +163,48 @@ type CertificateResult struct {
 	Fingerprint string   `json:"fingerprint"`
 	Certificate []byte   `json:"certificate"` // DER
 	Chain       [][]byte `json:"chain"`       // DER, from its issuer on
+	// Encryption is the other half of a pair.
+	Encryption *PhoneEncryption `json:"encryption,omitempty"`
+}
+
+// PhoneEncryption is an encryption certificate for the phone that holds its key, or
+// gets it in the envelope.
+type PhoneEncryption struct {
+	Certificate []byte `json:"certificate"`
+	Envelope    []byte `json:"envelope,omitempty"`
+	Maker       Maker  `json:"maker"`
+	Escrowed    bool   `json:"escrowed"`
+}
+
+func (t *Twin) forPhone() *PhoneEncryption {
+	if t == nil {
+		return nil
+	}
+	return &PhoneEncryption{t.DER, t.Envelope, t.Maker, t.Escrowed}
 }
 
 func resultOfCertificate(c *Certificate) CertificateResult {
-	return CertificateResult{"certificate", c.ID, c.Fingerprint, c.DER, full(c.Chain)}
+	return CertificateResult{"certificate", c.ID, c.Fingerprint, c.DER, full(c.Chain), c.Twin.forPhone()}
+}
+
+// PhoneAsked is a request of the phone that has no certificate (yet).
+type PhoneAsked struct {
+	ID       string       `json:"id"`
+	Key      string       `json:"key"`   // public_key_sha256
+	State    string       `json:"state"` // waiting, declined
+	Provider ProviderName `json:"provider"`
+	Holder   string       `json:"holder_name"`
+	Since    time.Time    `json:"since"`
+	Note     string       `json:"note,omitempty"` // why it was declined
+}
+
+// AskedView renders one that waits or was declined.
+func (c *Certificate) AskedView(cat *Catalogue) PhoneAsked {
+	v := PhoneAsked{c.ID, c.Key, string(c.State), cat.NameOf(c.Provider), c.Subject.CommonName, c.CreatedAt, ""}
+	if c.State == Declined {
+		v.Note = c.History[len(c.History)-1].Note
+	}
+	return v
 }
 
 // PhoneCertificate is a certificate in the list of the phone that holds its key.
@@ -180,7 +218,8 @@ type PhoneCertificate struct {
 		Name         string `json:"name"`
 		Organisation string `json:"organisation"`
 	} `json:"account"`
-	Binding *PhoneBinding `json:"binding,omitempty"`
+	Binding    *PhoneBinding    `json:"binding,omitempty"`
+	Encryption *PhoneEncryption `json:"encryption,omitempty"`
 }
 
 // PhoneBinding says which account the certificate acts for.
@@ -194,6 +233,7 @@ type PhoneBinding struct {
 func (c *Certificate) PhoneView(cat *Catalogue, b *Binding, now time.Time) PhoneCertificate {
 	v := PhoneCertificate{ID: c.Fingerprint, Certificate: c.DER, Chain: full(c.Chain), State: c.StateAt(now), Provider: cat.NameOf(c.Provider)}
 	v.Account.Name, v.Account.Organisation = c.Account.Name, c.Account.Organisation
+	v.Encryption = c.Twin.forPhone()
 	if b != nil {
 		v.Binding = &PhoneBinding{b.ID, b.Account.Name, b.BoundAt}
 	}
@@ -208,6 +248,7 @@ type CertificateView struct {
 	Product  string       `json:"product"`
 	Provider ProviderName `json:"provider"`
 	CertificateInfo
+	Encryption *CustodyView `json:"encryption,omitempty"`
 }
 
 // View renders a certificate that has been issued.
@@ -224,5 +265,6 @@ func (c *Certificate) View(cat *Catalogue, now time.Time) (CertificateView, erro
 			HolderName: c.Subject.CommonName, OrganisationName: c.Subject.Organisation, Algorithm: alg,
 			NotBefore: c.NotBefore, NotAfter: c.NotAfter,
 		},
+		Encryption: c.Twin.view(),
 	}, err
 }

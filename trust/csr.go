@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/rsa"
+	"encoding/asn1"
 	"errors"
 
 	"github.com/emmansun/gmsm/smx509"
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 
 	"certlink/trust/internal/signed"
 )
@@ -24,6 +27,10 @@ const maxHolderRSA = 4096
 type CSR struct {
 	Raw    []byte
 	Public crypto.PublicKey
+	// Encryption is a second key of the same applicant, for the encryption twin of
+	// the certificate; nil where the request names none. The first key's signature
+	// covers it; see SecondKey.
+	Encryption crypto.PublicKey
 
 	algorithm Algorithm
 	keySum    string
@@ -51,6 +58,9 @@ func ParseCSR(der []byte) (*CSR, error) {
 	if c.algorithm, err = AlgorithmOf(x.PublicKey); err != nil {
 		return nil, ErrCSRWeak.Because(err)
 	}
+	if why := knownKey(x.PublicKey); why != "" {
+		return nil, ErrCSRWeak.Becausef("%s", why)
+	}
 	if key, ok := x.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() > maxHolderRSA {
 		return nil, ErrCSRWeak.Becausef("RSA key of %d bits", key.N.BitLen())
 	}
@@ -66,7 +76,56 @@ func ParseCSR(der []byte) (*CSR, error) {
 	if c.keySum, err = PublicKeySHA256(x.PublicKey); err != nil {
 		return nil, err
 	}
+	if c.Encryption, err = secondKey(x.RawTBSCertificateRequest); err != nil {
+		return nil, ErrCSR.Because(err)
+	}
+	if c.Encryption == nil {
+		return c, nil
+	}
+	second, err := PublicKeySHA256(c.Encryption)
+	if alg, weak := AlgorithmOf(c.Encryption); weak != nil || err != nil || alg != c.algorithm || second == c.keySum || knownKey(c.Encryption) != "" {
+		return nil, ErrCSRWeak.Becausef("the second key must be another one of the same kind: %v", errors.Join(weak, err))
+	}
 	return c, nil
+}
+
+// SecondKey is the attribute of a request that carries a second public key, as a
+// SubjectPublicKeyInfo. It is the one that Chinese authorities read the applicant's
+// second key from in requests for dual certificates.
+var SecondKey = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 63}
+
+// secondKey finds the attribute, nil where there is none.
+func secondKey(tbs []byte) (crypto.PublicKey, error) {
+	var info, attributes, attribute, set cryptobyte.String
+	in := cryptobyte.String(tbs)
+	if !in.ReadASN1(&info, cbasn1.SEQUENCE) || !info.SkipASN1(cbasn1.INTEGER) || !info.SkipASN1(cbasn1.SEQUENCE) || !info.SkipASN1(cbasn1.SEQUENCE) {
+		return nil, errors.New("no request information")
+	}
+	if info.Empty() {
+		return nil, nil
+	}
+	if !info.ReadASN1(&attributes, cbasn1.Tag(0).ContextSpecific().Constructed()) || !info.Empty() {
+		return nil, errors.New("malformed attributes")
+	}
+	var found crypto.PublicKey
+	for !attributes.Empty() {
+		var oid asn1.ObjectIdentifier
+		if !attributes.ReadASN1(&attribute, cbasn1.SEQUENCE) || !attribute.ReadASN1ObjectIdentifier(&oid) ||
+			!attribute.ReadASN1(&set, cbasn1.SET) || !attribute.Empty() {
+			return nil, errors.New("malformed attribute")
+		}
+		if !oid.Equal(SecondKey) {
+			continue
+		}
+		if found != nil || !namedCurve(set) {
+			return nil, errors.New("the second key stands there twice, or its curve is not named")
+		}
+		var err error
+		if found, err = smx509.ParsePKIXPublicKey(set); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
 }
 
 // PublicKeySHA256 is what the statement carries and what the certificate made from

@@ -2,6 +2,7 @@ package authority
 
 import (
 	"context"
+	"crypto"
 	"crypto/rand"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -39,10 +40,29 @@ type Subject struct {
 	Email              string // goes into the alternative name
 }
 
+// Form is what stands in the certificates of a product besides the holder. The zero
+// Form is a good one.
+type Form struct {
+	// Policies are the certificate policies (object identifiers), CPS the address of
+	// the practice statement that goes with the first of them.
+	Policies []string
+	CPS      string
+	// Usages are the extended key usages of signing certificates (object identifiers);
+	// without any it is document signing (RFC 9336).
+	Usages []string
+	// Registration writes the credit code also as the registration number
+	// (1.2.156.10260.4.1.3), for programs that know only that.
+	Registration bool
+}
+
 // Request is one certificate to be issued. The caller records all of it before asking,
 // so that a repeat is the same request and gets the same certificate.
 type Request struct {
-	CSR     *trust.CSR
+	CSR *trust.CSR
+	// Key is certified where there is no CSR: of an encryption pair, whose holder
+	// cannot sign with it.
+	Key     crypto.PublicKey
+	Form    Form
 	Subject Subject
 	// Person is the ID number (or a passport number), Organisation the unified social
 	// credit code; they become the identity extensions of GM/T 0015.
@@ -93,7 +113,11 @@ func (a *Authority) Issue(ctx context.Context, r Request) (*trust.Certificate, e
 	if err := r.check(); err != nil {
 		return nil, err
 	}
-	l := a.lines[LineFor(r.CSR.Algorithm())]
+	key, alg, err := r.key()
+	if err != nil {
+		return nil, ErrRequest.Because(err)
+	}
+	l := a.lines[LineFor(alg)]
 	from, until := r.NotBefore.UTC().Truncate(time.Second), r.NotAfter.UTC().Truncate(time.Second)
 	if from.Before(l.issuing.NotBefore()) || until.After(l.issuing.NotAfter()) || !until.After(from) {
 		return nil, ErrTerm.With("not_after", l.issuing.NotAfter().UTC().Format(time.RFC3339))
@@ -103,9 +127,14 @@ func (a *Authority) Issue(ctx context.Context, r Request) (*trust.Certificate, e
 	if err != nil {
 		return nil, ErrIssuing.Because(err)
 	}
+	policies, err := r.Form.policies()
+	if err != nil {
+		return nil, ErrRequest.Because(err)
+	}
+	extensions = append(policies, extensions...)
 	tmpl := &smx509.Certificate{
 		SerialNumber: serial, Subject: r.Subject.name(), NotBefore: from, NotAfter: until,
-		KeyUsage: r.usage(), BasicConstraintsValid: true,
+		KeyUsage: r.usage(alg), BasicConstraintsValid: true,
 		CRLDistributionPoints: []string{a.url(CRLPath(l.name))},
 		OCSPServer:            []string{a.url(OCSPPath)},
 		IssuingCertificateURL: []string{a.url(IssuerPath(l.name))},
@@ -115,25 +144,39 @@ func (a *Authority) Issue(ctx context.Context, r Request) (*trust.Certificate, e
 		// A statement is a document. Client authentication would contradict
 		// contentCommitment (RFC 5280 §4.2.1.12).
 		tmpl.UnknownExtKeyUsage = []asn1.ObjectIdentifier{oidDocumentSigning}
+		if len(r.Form.Usages) > 0 {
+			if tmpl.UnknownExtKeyUsage, err = identifiers(r.Form.Usages); err != nil {
+				return nil, ErrRequest.Because(err)
+			}
+		}
 	}
 	if r.Subject.Email != "" {
 		tmpl.EmailAddresses = []string{r.Subject.Email}
 	}
-	c, err := sign(tmpl, l.issuing.X, r.CSR.Public, l.key)
+	c, err := sign(tmpl, l.issuing.X, key, l.key)
 	if err != nil {
 		return nil, ErrIssuing.Because(err)
 	}
 	return c, nil
 }
 
+// key is what is certified, and its kind.
+func (r Request) key() (crypto.PublicKey, trust.Algorithm, error) {
+	if r.CSR != nil {
+		return r.CSR.Public, r.CSR.Algorithm(), nil
+	}
+	alg, err := trust.AlgorithmOf(r.Key)
+	return r.Key, alg, err
+}
+
 // usage is the key usage of the profile. For the elliptic curves of the P-256 line an
 // encryption key agrees on a key (RFC 5480 §3, RFC 8813); SM2 encrypts by itself, and
 // GM/T 0015 names all three for it.
-func (r Request) usage() smx509.KeyUsage {
+func (r Request) usage(alg trust.Algorithm) smx509.KeyUsage {
 	if r.Profile == Sign {
 		return smx509.KeyUsageDigitalSignature | smx509.KeyUsageContentCommitment
 	}
-	switch r.CSR.Algorithm() {
+	switch alg {
 	case trust.SM2SM3:
 		return smx509.KeyUsageKeyEncipherment | smx509.KeyUsageDataEncipherment | smx509.KeyUsageKeyAgreement
 	case trust.RS256:
@@ -185,8 +228,11 @@ func (r Request) identity() ([]pkix.Extension, error) {
 			return nil, err
 		}
 	}
-	if r.Organisation != "" {
-		if err := add(4, text(r.Organisation)); err != nil {
+	for _, last := range []int{3, 4} {
+		if r.Organisation == "" || last == 3 && !r.Form.Registration {
+			continue
+		}
+		if err := add(last, text(r.Organisation)); err != nil {
 			return nil, err
 		}
 	}
@@ -197,7 +243,7 @@ func (r Request) identity() ([]pkix.Extension, error) {
 func (r Request) check() error {
 	refusal := ErrRequest
 	bad := func(pointer, zh, en string) { refusal = refusal.At(pointer, zh, en) }
-	if r.CSR == nil {
+	if r.CSR == nil && r.Key == nil {
 		bad("/csr", "缺少证书申请", "there is no certificate request")
 	}
 	if r.Profile != Sign && r.Profile != Encrypt {

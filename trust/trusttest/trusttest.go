@@ -8,7 +8,9 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"math/big"
 	"os"
@@ -20,6 +22,8 @@ import (
 
 	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/smx509"
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 
 	"certlink/trust"
 )
@@ -152,6 +156,42 @@ func CSR(t testing.TB, key crypto.Signer) []byte {
 	t.Helper()
 	der, err := smx509.CreateCertificateRequest(rand.Reader,
 		&smx509.CertificateRequest{Subject: pkix.Name{CommonName: "request"}}, key)
+	check(t, err)
+	return der
+}
+
+// CSRWith makes a request by a P-256 key that names a second key (trust.SecondKey).
+func CSRWith(t testing.TB, key crypto.Signer, second crypto.PublicKey) []byte {
+	t.Helper()
+	spki := func(k crypto.PublicKey) []byte {
+		der, err := smx509.MarshalPKIXPublicKey(k)
+		check(t, err)
+		return der
+	}
+	name, err := asn1.Marshal(pkix.Name{CommonName: "request"}.ToRDNSequence())
+	check(t, err)
+	var b cryptobyte.Builder
+	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1Int64(0)
+		b.AddBytes(name)
+		b.AddBytes(spki(key.Public()))
+		b.AddASN1(cbasn1.Tag(0).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) {
+			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+				b.AddASN1ObjectIdentifier(trust.SecondKey)
+				b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) { b.AddBytes(spki(second)) })
+			})
+		})
+	})
+	info, err := b.Bytes()
+	check(t, err)
+	sum := sha256.Sum256(info)
+	signature, err := key.Sign(rand.Reader, sum[:], crypto.SHA256)
+	check(t, err)
+	der, err := asn1.Marshal(struct {
+		Info      asn1.RawValue
+		Algorithm pkix.AlgorithmIdentifier
+		Signature asn1.BitString
+	}{asn1.RawValue{FullBytes: info}, pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 2}}, asn1.BitString{Bytes: signature, BitLength: 8 * len(signature)}})
 	check(t, err)
 	return der
 }

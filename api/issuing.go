@@ -1,0 +1,137 @@
+package api
+
+import (
+	"context"
+	"encoding/base64"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"certlink/account"
+	"certlink/mobilecert"
+	"certlink/store"
+)
+
+// issuingRoutes are about certificates that are made here or brought from elsewhere:
+// the lists of those who hold them, and the table of the reviewers who take requests
+// to an authority that has no interface.
+func (s *Server) issuingRoutes() {
+	signedIn, reviewer := (*call).signedIn, role(account.Reviewer)
+	s.add("GET", "/v1/certificates", signedIn, s.getCertificates)
+	s.add("GET", "/v1/issuing", signedIn, reviewer, s.getIssuing)
+	s.add("GET", "/v1/issuing/:id/request", signedIn, reviewer, s.getIssuingRequest)
+	s.add("POST", "/v1/issuing/:id/certificate", signedIn, reviewer, s.postIssuingCertificate)
+	s.add("POST", "/v1/issuing/:id/decline", signedIn, reviewer, s.postIssuingDecline)
+}
+
+func (s *Server) getCertificates(c *call) error {
+	after, limit, err := c.paging()
+	if err != nil {
+		return err
+	}
+	scope, err := c.choice("scope", "mine", "organisation")
+	if err != nil {
+		return err
+	}
+	by := c.asks()
+	list := func(ctx context.Context) ([]*mobilecert.Certificate, store.Cursor, error) {
+		return s.Certificates.ListByAccount(ctx, by.Account, after, limit)
+	}
+	if scope == "organisation" {
+		if !by.Admin {
+			return mobilecert.ErrNotYourAccount
+		}
+		list = func(ctx context.Context) ([]*mobilecert.Certificate, store.Cursor, error) {
+			return s.Certificates.ListByOrganisation(ctx, by.Organisation, after, limit)
+		}
+	}
+	found, next, err := list(c.ctx)
+	if err != nil {
+		return err
+	}
+	return c.ok(s.records(found, next, by))
+}
+
+func (s *Server) records(list []*mobilecert.Certificate, next store.Cursor, by mobilecert.Who) page[mobilecert.RecordView] {
+	out := page[mobilecert.RecordView]{Items: []mobilecert.RecordView{}, Next: string(next)}
+	for _, cert := range list {
+		out.Items = append(out.Items, cert.Record(s.Catalogue, s.Certificates.Product(cert.Product), by, s.Clock()))
+	}
+	return out
+}
+
+func (s *Server) getIssuing(c *call) error {
+	after, limit, err := c.paging()
+	if err != nil {
+		return err
+	}
+	list, next, err := s.Certificates.ListWaiting(c.ctx, after, limit)
+	if err != nil {
+		return err
+	}
+	return c.ok(s.records(list, next, c.asks()))
+}
+
+func (c *call) actor() mobilecert.Actor {
+	return mobilecert.Actor{ID: c.who.Account.ID, Name: c.who.Account.Name}
+}
+
+// getIssuingRequest hands out the request as a file to give to the authority.
+func (s *Server) getIssuingRequest(c *call) error {
+	id, err := c.id("id", mobilecert.ErrCertificateUnknown)
+	if err != nil {
+		return err
+	}
+	cert, pem, err := s.Certificates.TakeRequest(c.ctx, id, c.actor())
+	if err != nil {
+		return err
+	}
+	c.f.Response().Header.SetContentType("application/pkcs10")
+	c.f.Set(fiber.HeaderContentDisposition, `attachment; filename="request-`+cert.ID+`.csr"`)
+	c.f.Response().SetBodyRaw(pem)
+	return nil
+}
+
+func (s *Server) postIssuingCertificate(c *call) error {
+	id, err := c.id("id", mobilecert.ErrCertificateUnknown)
+	if err != nil {
+		return err
+	}
+	var certificate, encryption, envelope string
+	if err := c.read(object{{"certificate", &certificate, true}, {"encryption_certificate", &encryption, false}, {"envelope", &envelope, false}}); err != nil {
+		return err
+	}
+	cert, err := s.Certificates.Bring(c.ctx, id, mobilecert.Brought{
+		Certificate: fileText(certificate), Encryption: fileText(encryption), Envelope: fileText(envelope),
+	}, c.actor())
+	if err != nil {
+		return err
+	}
+	return c.ok(cert.Record(s.Catalogue, s.Certificates.Product(cert.Product), c.asks(), s.Clock()))
+}
+
+// fileText reads what a page sends of a file: PEM as it is, or DER in base64.
+func fileText(s string) []byte {
+	if !strings.Contains(s, "-----BEGIN") {
+		if der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(s), "")); err == nil {
+			return der
+		}
+	}
+	return []byte(s)
+}
+
+func (s *Server) postIssuingDecline(c *call) error {
+	id, err := c.id("id", mobilecert.ErrCertificateUnknown)
+	if err != nil {
+		return err
+	}
+	var reason string
+	if err := c.read(object{{"reason", &reason, true}}); err != nil {
+		return err
+	}
+	cert, err := s.Certificates.Decline(c.ctx, id, reason, c.actor())
+	if err != nil {
+		return err
+	}
+	return c.ok(cert.Record(s.Catalogue, s.Certificates.Product(cert.Product), c.asks(), s.Clock()))
+}
