@@ -30,6 +30,9 @@ func (s *Server) getConfig(c *call) error {
 	if s.Demo {
 		v.DemoLogins = s.Accounts.DemoLogins()
 		for _, p := range s.Products {
+			if !p.Demo {
+				continue
+			}
 			v.Products = append(v.Products, p.View())
 		}
 	}

@@ -79,6 +79,7 @@ func (r *reader) product(v any, at string, p *Provider) *Product {
 		r.m.add(at+"/price_fen", "must be there: the price in fen, 0 (free) to %d", maxPriceFen)
 	}
 	q.Offer = &Offer{PriceFen: int64(price), Terms: r.terms(o), Custody: r.custody(o)}
+	r.profile(o, q)
 	o.done()
 	return q
 }
