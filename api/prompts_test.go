@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"certlink/confirm"
+	"certlink/phone"
 	"certlink/push"
 	"certlink/trust"
 	"certlink/trust/trusttest"
@@ -270,6 +271,40 @@ func TestWhatNeedsDigitsIsNotSent(t *testing.T) {
 	_, err := a.w.prompts.Open(ctx, push.PromptRequest{ID: "x", Request: r, Device: a.phone.id})
 	if !errors.Is(err, push.ErrPromptByScan) {
 		t.Fatal(err)
+	}
+}
+
+// The phone without a screen does the same by itself.
+func TestThePhoneInGoAnswersPrompts(t *testing.T) {
+	a := newAsked(t)
+	p, err := phone.New(a.w.origin, phone.At(a.w.clock.Now))
+	check(t, err)
+	check(t, p.Register(ctx, "手机"))
+	who := a.w.person("admin")
+	me := confirm.Party{ID: who.ID, Name: who.Name, OrganisationID: who.OrganisationID, Organisation: who.Organisation}
+	open := func(id string) *phone.Session {
+		t.Helper()
+		_, err := a.w.prompts.Open(ctx, push.PromptRequest{ID: id, Device: p.ID(), Request: confirm.Request{
+			Purpose: "bind", Params: map[string]string{"provider": "huixin"}, Actor: me, Subject: me}})
+		check(t, err)
+		list, err := p.Inbox(ctx)
+		check(t, err)
+		if len(list) != 1 || list[0].ID != id || list[0].Statement.Get("actor.id") != who.ID {
+			t.Fatalf("%+v", list)
+		}
+		return list[0]
+	}
+	check(t, p.NotMe(ctx, open("first")))
+	a.w.clock.Advance(25 * time.Hour)
+	s := open("second")
+	key, err := p.AddCertificate(a.phone.holder.Key, a.phone.holder.Cert.Raw, nil, "huixin")
+	check(t, err)
+	check(t, p.Keep(s))
+	s, err = p.Resume(ctx, s.ID) // another run of the program
+	check(t, err)
+	check(t, p.Confirm(ctx, s, key))
+	if s.State != phone.Confirmed || s.Result.AccountName != "王敏" {
+		t.Fatalf("%+v", s)
 	}
 }
 

@@ -47,7 +47,7 @@ func (p *Phone) Send(ctx context.Context, s *Session, jws string) error {
 	body = append(body, `"}`...)
 	var answer json.RawMessage
 	err := p.patiently(ctx, func() error {
-		return p.callRaw(ctx, "POST", "/v1/phone/sessions/"+s.ID+"/confirm", "", s.Claim, body, &answer)
+		return p.callRaw(ctx, "POST", s.path()+"/confirm", "", s.Claim, body, &answer)
 	})
 	if err != nil {
 		return err

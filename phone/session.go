@@ -28,6 +28,9 @@ type Session struct {
 	Statement *Statement `json:"-"`
 	Text      string     `json:"statement,omitempty"`
 
+	// Prompted: the server asked this phone without a code; there is no claim.
+	Prompted bool `json:"prompted,omitempty"`
+
 	key *Key // made for this session (enrol, extend)
 }
 
@@ -91,7 +94,7 @@ const (
 )
 
 // Over says whether nothing more can happen.
-func (s *Session) Over() bool { return s.State != Scanned && s.State != Accepted }
+func (s *Session) Over() bool { return s.State != Scanned && s.State != Open && s.State != Accepted }
 
 func readSession(body []byte) (n Session, err error) {
 	if err = json.Unmarshal(body, &n); err != nil {
@@ -102,7 +105,11 @@ func readSession(body []byte) (n Session, err error) {
 
 // take reads an answer into s.
 func (p *Phone) take(s *Session, body []byte) error {
-	n, err := readSession(body)
+	read := readSession
+	if s.Prompted {
+		read = readPrompt
+	}
+	n, err := read(body)
 	if err != nil {
 		return err
 	}
@@ -115,7 +122,7 @@ func (p *Phone) accept(s *Session, n Session) error {
 	if s.ID != "" && n.ID != s.ID || !validName.MatchString(n.ID) {
 		return errors.New("the server answered about another session")
 	}
-	n.key, n.Statement = s.key, s.Statement
+	n.key, n.Statement, n.Prompted = s.key, s.Statement, s.Prompted
 	if n.Claim == "" {
 		n.Claim = s.Claim
 	}
@@ -151,7 +158,7 @@ func (p *Phone) session(ctx context.Context, s *Session, method, tail string, in
 		}
 	}
 	var answer json.RawMessage
-	if err := p.callRaw(ctx, method, "/v1/phone/sessions/"+s.ID+tail, "", s.Claim, body, &answer); err != nil {
+	if err := p.callRaw(ctx, method, s.path()+tail, "", s.Claim, body, &answer); err != nil {
 		return err
 	}
 	return p.take(s, answer)
@@ -297,7 +304,7 @@ func (p *Phone) Resume(ctx context.Context, id string) (*Session, error) {
 		return nil, fmt.Errorf("this phone remembers no session %q", id)
 	}
 	// The statement is checked anew, from its bytes.
-	s := &Session{ID: kept.ID, Claim: kept.Claim}
+	s := &Session{ID: kept.ID, Claim: kept.Claim, Prompted: kept.Prompted}
 	if kept.KeyRequest != nil {
 		if s.key, err = p.keyFor(id); err != nil {
 			return nil, err

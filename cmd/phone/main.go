@@ -37,6 +37,7 @@ type cli struct {
 	Register     registerCmd     `cmd:"" help:"Make this phone known to a server."`
 	Enroll       enrollCmd       `cmd:"" help:"Collect a certificate: scan, make a key, confirm."`
 	Scan         scanCmd         `cmd:"" help:"Scan a code and show what would be signed. Signs nothing."`
+	Inbox        inboxCmd        `cmd:"" help:"Show what the server asks of this phone without a code. Signs nothing."`
 	Show         showCmd         `cmd:"" help:"Show a scanned session again, as it stands now."`
 	Confirm      confirmCmd      `cmd:"" help:"Sign the statement of a scanned session."`
 	Reject       rejectCmd       `cmd:"" help:"Say no to a scanned session."`

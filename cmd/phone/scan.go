@@ -49,13 +49,8 @@ func (s *scanCmd) Run(ctx context.Context, c *cli) error {
 	if err := p.Keep(n); err != nil {
 		return err
 	}
-	if n.KeyRequest != nil && n.Statement == nil {
-		if err := c.unlock(ctx, p); err != nil {
-			return err
-		}
-		if _, err := p.MakeKey(ctx, n); err != nil {
-			return err
-		}
+	if err := c.makeKey(ctx, p, n); err != nil {
+		return err
 	}
 	c.show(n)
 	return nil

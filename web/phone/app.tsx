@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { send } from '../shared/api'
 import { useLang } from '../shared/i18n'
-import { Icon, LangSwitch, LiveRegion, Note, Waiting, type IconName } from '../shared/ui'
+import { Button, Icon, LangSwitch, LiveRegion, Note, Waiting, announce, type IconName } from '../shared/ui'
 import { openDatabase } from './core/db'
 import type { Config } from './core/model'
 import { Phone } from './core/phone'
@@ -9,7 +9,7 @@ import { CertView, CertsView } from './ui/certs'
 import { ConfirmView } from './ui/confirm'
 import { DeviceView } from './ui/device'
 import { HistoryMissing, HistoryView, InboxView, useKnownSession } from './ui/lists'
-import { useRoute, type Route } from './ui/route'
+import { go, useRoute, type Route } from './ui/route'
 import { ScanView } from './ui/scan'
 import { PhoneContext, useOnline, usePhone, useWatched, useWhileSeen } from './ui/use'
 import { Bare, Broken, Gone, Insecure, OtherOrigin, TooOld, Welcome } from './ui/welcome'
@@ -93,7 +93,15 @@ function Shell({ config }: { config: Config | undefined }) {
   const phone = usePhone()
   const route = useRoute()
   const online = useOnline()
+  useWatched(phone)
+  useEffect(() => {
+    phone.listen()
+    return () => phone.hush()
+  }, [phone])
+  // Asked as well when the app is looked at, and now and then: a phone whose stream
+  // or push does not get through misses nothing.
   useWhileSeen(() => void phone.recount(), 10_000)
+  useWhileSeen(() => void phone.prompted().catch(() => {}), 30_000)
   const waiting = phone.open.length
   // While a decision is asked for, the menu makes room: nothing beside it.
   const deciding = route.place === 'session'
@@ -125,6 +133,7 @@ function Shell({ config }: { config: Config | undefined }) {
             </Note>
           </div>
         )}
+        {!deciding && <Arrived phone={phone} />}
         <Place route={route} config={config} />
       </main>
       {!deciding && (
@@ -145,6 +154,35 @@ function Shell({ config }: { config: Config | undefined }) {
           ))}
         </nav>
       )}
+    </div>
+  )
+}
+
+// What came while the app was open, wherever its holder is just now. Nothing opens
+// by itself: a page that changes under the thumb gets a tap that was meant for
+// another.
+function Arrived({ phone }: { phone: Phone }) {
+  const [seen, setSeen] = useState(0)
+  const { count, id } = phone.news
+  const open = id !== undefined && phone.open.some((r) => r.session === id)
+  const shown = count > seen && open
+  useEffect(() => {
+    if (shown) announce(t('arrived'))
+  }, [shown, id])
+  if (!shown) return null
+  return (
+    <div class="arrived" data-testid="arrived">
+      <Note>
+        <p>{t('arrived')}</p>
+        <div class="row">
+          <Button kind="primary" size="small" testid="arrived-open" onClick={() => (setSeen(count), go({ place: 'session', id }))}>
+            {t('arrivedOpen')}
+          </Button>
+          <Button size="small" onClick={() => setSeen(count)}>
+            {t('arrivedLater')}
+          </Button>
+        </div>
+      </Note>
     </div>
   )
 }

@@ -9,6 +9,7 @@ export interface CallOptions {
   body?: unknown
   claim?: string // the secret from the scan
   query?: Record<string, string | undefined>
+  headers?: Record<string, string>
   signal?: AbortSignal
   timeoutMs?: number
 }
@@ -30,6 +31,15 @@ export class Api {
   ) {}
 
   async call<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
+    return (await read(await this.response(method, path, options))) as T
+  }
+
+  // open asks for a stream; its body is read by the caller.
+  open(path: string, options: CallOptions): Promise<Response> {
+    return this.response('GET', path, options)
+  }
+
+  protected async response(method: string, path: string, options: CallOptions): Promise<Response> {
     const key = this.key()
     if (!key) throw new Error('there is no device key yet')
     const body = utf8(options.body === undefined ? '' : JSON.stringify(options.body))
@@ -37,6 +47,7 @@ export class Api {
     for (let tries = 0; ; tries++) {
       const before = this.clock.now() - Date.now()
       const headers: Record<string, string> = {
+        ...options.headers,
         DPoP: await proof(key, { method, url: this.origin + path, body, nonce: this.nonce, now: this.clock.now() }),
       }
       if (options.claim) headers['Certlink-Claim'] = options.claim
@@ -48,7 +59,7 @@ export class Api {
       })
       const fresh = response.headers.get('DPoP-Nonce')
       if (fresh) this.nonce = fresh
-      if (response.ok) return (await read(response)) as T
+      if (response.ok) return response
       const problem = await problemFrom(response)
       // A nonce that is missing or too old (RFC 9449 §8), and a phone whose own clock
       // is wrong: the answer has told both, so once more.

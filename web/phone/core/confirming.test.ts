@@ -365,3 +365,52 @@ test('a device that the server does not know or has revoked is told as such', as
     assert.equal(w.db.text(), '[]')
   }
 })
+
+test('what the server asks without a code: kept, shown, answered under its own address', async () => {
+  const w = await enrolled()
+  await until(w.c, 'ask')
+  await w.c.confirm(await w.phone.pin.first('480913'), undefined)
+  await until(w.c, 'over')
+  const prompt = {
+    prompt: 'P1',
+    purpose: 'bind',
+    state: 'open' as string,
+    created_at: '2026-11-23T06:05:00Z',
+    expires_at: new Date(Date.now() + 3600_000).toISOString(),
+    actor: { id: 'a1', name: '王敏', organisation: 'o' },
+    subject: { id: 'a1', name: '王敏', organisation: 'o' },
+    details: {},
+    signed_by: 'certificate',
+    provider: { id: 'huixin', name_zh: '汇信CA', name_en: 'Huixin CA' },
+    statement: statement('bind', { provider: 'huixin', provider_name: '汇信CA', medium: 'mobile' }),
+    hints: [],
+  }
+  w.r['GET /v1/phone/inbox'] = () => ({ body: { seq: 1, items: prompt.state === 'open' ? [prompt] : [] } })
+  w.r['GET /v1/phone/prompts/P1'] = () => ({ body: prompt })
+  w.r['POST /v1/phone/prompts/P1/confirm'] = (c) => {
+    assert.equal(c.claim, undefined)
+    prompt.state = 'confirmed'
+    return { body: { ...prompt, result: { kind: 'binding', id: 'b1', account_name: '王敏' } } }
+  }
+  for (let i = 0; i < 2; i++) await w.phone.prompted() // a second look is no second request
+  assert.deepEqual([w.phone.open.map((r) => r.session), w.phone.news.count], [['P1'], 1])
+  const c = (await w.phone.again('P1'))!
+  await until(c, 'ask')
+  await c.confirm(await w.phone.pin.enter('480913'), (await c.candidates())[0])
+  await until(c, 'over')
+  assert.equal(c.view.state, 'confirmed')
+  assert.equal(w.phone.open.length, 0)
+})
+
+test('a prompt that was withdrawn leaves the list', async () => {
+  const w = await world(session())
+  const prompt = { prompt: 'P2', purpose: 'bind', state: 'open', created_at: '', expires_at: new Date(Date.now() + 3600_000).toISOString(), signed_by: 'certificate', hints: [] }
+  let items = [prompt]
+  w.r['GET /v1/phone/inbox'] = () => ({ body: { seq: 1, items } })
+  w.r['GET /v1/phone/prompts/P2'] = () => ({ body: { ...prompt, state: 'cancelled' } })
+  await w.phone.prompted()
+  assert.equal(w.phone.open.length, 1)
+  items = []
+  await w.phone.prompted()
+  assert.equal(w.phone.open.length, 0)
+})

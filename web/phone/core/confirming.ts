@@ -8,6 +8,7 @@ import { newKey, p256Signer, type FreshKey } from './keys'
 import { signWithCertificate, signWithDevice } from './jws'
 import { over, type PhoneSession, type Provider, type RejectReason } from './model'
 import type { Phone } from './phone'
+import { asSession, pathOf, type PhonePrompt } from './prompts'
 import { checkStatement, readStatement, StatementError, type Refusal, type Statement } from './statement'
 import { Watched } from './watched'
 import { unwrap, wrap, type Wrapped } from './wrap'
@@ -115,7 +116,7 @@ export class Confirming extends Watched {
       this.fresh ??= await newKey(want.algorithm)
       // Made once: after a lost reply the server takes the same request only.
       this.csr ??= base64(await certificateRequest(this.fresh, commonNameOf(want.subject)))
-      await this.take(await this.phone.api.call<PhoneSession>('PUT', this.path('/key'), { claim: this.record.claim, body: { csr: this.csr } }))
+      await this.take(await this.call('PUT', '/key', { csr: this.csr }))
     }
   }
 
@@ -244,7 +245,7 @@ export class Confirming extends Watched {
           await pause(1500)
           await this.take(await this.ask())
         } else {
-          const answer = await this.phone.api.call<PhoneSession>('POST', this.path('/confirm'), { claim: this.record.claim, body: { jws: this.record.jws } })
+          const answer = await this.call('POST', '/confirm', { jws: this.record.jws })
           await this.take(answer)
         }
         lost = 0
@@ -303,7 +304,7 @@ export class Confirming extends Watched {
     this.stop()
     this.problem = undefined
     try {
-      const answer = await this.phone.api.call<PhoneSession>('POST', this.path(path), { claim: this.record.claim, body })
+      const answer = await this.call('POST', path, body)
       this.record = { ...this.record, ...(notMe ? { notMe } : {}) }
       await this.take(answer)
       if (over(this.view.state)) return await this.end()
@@ -371,7 +372,7 @@ export class Confirming extends Watched {
   }
 
   private ask(): Promise<PhoneSession> {
-    return this.phone.api.call<PhoneSession>('GET', this.path(''), { claim: this.record.claim })
+    return this.call('GET', '')
   }
 
   // take keeps what the server says, but for the statement: the first one stays.
@@ -386,9 +387,9 @@ export class Confirming extends Watched {
   // gone after it was signed may have ended either way: that is said, not guessed.
   private async takeEnd(problem: Problem, jws = this.record.jws): Promise<void> {
     const told = problem.extra['state']
-    if (problem.code === 'session_over' && typeof told === 'string' && over(told)) await this.take({ ...this.view, state: told as PhoneSession['state'] })
-    else if (problem.code === 'session_expired') await this.take({ ...this.view, state: 'expired' })
-    else if (problem.code === 'session_unknown' || problem.code === 'claim_invalid') await this.take({ ...this.view, state: jws ? 'unknown' : 'expired' })
+    if (['session_over', 'prompt_over'].includes(problem.code) && typeof told === 'string' && over(told)) await this.take({ ...this.view, state: told as PhoneSession['state'] })
+    else if (['session_expired', 'prompt_expired'].includes(problem.code)) await this.take({ ...this.view, state: 'expired' })
+    else if (['session_unknown', 'claim_invalid', 'prompt_unknown'].includes(problem.code)) await this.take({ ...this.view, state: jws ? 'unknown' : 'expired' })
   }
 
   private async keep(record: SessionRecord, waiting?: WaitingKey | 'drop'): Promise<void> {
@@ -438,8 +439,13 @@ export class Confirming extends Watched {
     await this.phone.keep({ ...done, updatedAt: this.phone.clock.now() }, { in: 'certificates', key: put.id, put }, { in: 'waiting', key: this.id, put: undefined })
   }
 
-  private path(rest: string): string {
-    return `/v1/phone/sessions/${encodeURIComponent(this.id)}${rest}`
+  // call asks something of this session, or of this prompt, which has no claim.
+  private async call(method: string, rest: string, body?: object): Promise<PhoneSession> {
+    const { prompt, claim } = this.record
+    const path = pathOf(this.id, prompt === true) + rest
+    const options = body === undefined ? {} : { body }
+    if (prompt) return asSession(await this.phone.api.call<PhonePrompt>(method, path, options))
+    return this.phone.api.call<PhoneSession>(method, path, { claim, ...options })
   }
 }
 

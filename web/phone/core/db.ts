@@ -37,7 +37,8 @@ export interface WaitingKey {
 
 export interface SessionRecord {
   session: string
-  claim: string
+  claim: string // empty for what was asked without a code
+  prompt?: true // asked without a code
   purpose: string // as scanned: the statement must agree
   view: PhoneSession // as the server last told it
   startedAt: number

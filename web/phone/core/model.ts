@@ -2,9 +2,9 @@
 import type { Algorithm } from './spki'
 
 // unknown is the phone's own: signed, and gone before the answer came.
-export type SessionState = 'created' | 'scanned' | 'accepted' | 'confirmed' | 'failed' | 'rejected' | 'cancelled' | 'expired' | 'unknown'
+export type SessionState = 'open' | 'waiting' | 'created' | 'scanned' | 'accepted' | 'confirmed' | 'failed' | 'rejected' | 'cancelled' | 'expired' | 'unknown'
 
-export const over = (state: string) => !['created', 'scanned', 'accepted'].includes(state)
+export const over = (state: string) => !['created', 'scanned', 'open', 'waiting', 'accepted'].includes(state)
 
 export interface Provider {
   id: string

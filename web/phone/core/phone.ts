@@ -1,13 +1,15 @@
 // The phone: its device key, what it holds, and what the server says about it.
 import { isProblem, Problem } from '../../shared/problem'
 import { serverTime } from '../../shared/servertime'
-import { Api, type Clock, type Send } from './api'
+import { Api, type CallOptions, type Clock, type Send } from './api'
 import { fromBase64 } from './bytes'
 import { Confirming } from './confirming'
 import type { CertificateRecord, Change, Database, DeviceRecord, SessionRecord } from './db'
 import { newDeviceKey } from './dpop'
 import { over, type CertificateView, type DeviceView, type Page, type PhoneSession, type SessionSummary } from './model'
+import { listen } from './listening'
 import { Pin } from './pin'
+import { asSession, asSummary, pathOf, type Inbox, type PhonePrompt } from './prompts'
 import { Watched } from './watched'
 import { fingerprint, keyNameOf, parseCertificate } from './x509'
 
@@ -31,7 +33,10 @@ export class Phone extends Watched {
   open: SessionRecord[] = [] // claimed here, and not over as far as is known
   readonly api: Api
   readonly pin: Pin
+  // How often something came that nobody here had asked for, and the last of it.
+  news: { count: number; id?: string } = { count: 0 }
   private readonly working = new Map<string, Confirming>()
+  private quiet: (() => void) | undefined // ends the listening
 
   constructor(
     readonly db: Database,
@@ -84,6 +89,7 @@ export class Phone extends Watched {
 
   // startOver forgets everything on this phone; the next start is a first one.
   async startOver(): Promise<void> {
+    this.hush()
     for (const c of this.working.values()) c.abandon()
     this.working.clear()
     await this.db.clear()
@@ -148,10 +154,39 @@ export class Phone extends Watched {
     this.changed()
   }
 
-  // inbox asks the server which sessions of this phone are open; those it has
-  // ended are ended here too.
+  // listen keeps the phone's stream open: what is asked appears at once.
+  listen(): void {
+    this.quiet ??= listen(this.api, () => void this.prompted().catch(() => {}))
+  }
+
+  hush(): void {
+    this.quiet?.()
+    this.quiet = undefined
+  }
+
+  // prompted asks what this phone is asked now, and keeps it like what it scanned.
+  // A push or the stream only say that it is worth asking, so a lost one is no loss.
+  async prompted(): Promise<PhonePrompt[]> {
+    const { items } = await this.api.call<Inbox>('GET', '/v1/phone/inbox')
+    const now = this.clock.now()
+    for (const p of items) {
+      const have = await this.db.get('sessions', p.prompt)
+      if (have) continue // what it was shown as stays
+      const record: SessionRecord = { session: p.prompt, claim: '', prompt: true, purpose: p.purpose, view: asSession(p), startedAt: now, updatedAt: now }
+      await this.db.write({ in: 'sessions', key: p.prompt, put: record })
+      this.news = { count: this.news.count + 1, id: p.prompt }
+    }
+    const listed = new Set(items.map((p) => p.prompt))
+    await this.recount()
+    for (const record of this.open) if (record.prompt && !record.jws && !listed.has(record.session)) await this.ended(record)
+    return items
+  }
+
+  // inbox asks the server which sessions and prompts of this phone are open; those
+  // it has ended are ended here too.
   async inbox(): Promise<SessionSummary[]> {
-    const { items } = await this.api.call<Page<SessionSummary>>('GET', '/v1/phone/sessions', { query: { state: 'open' } })
+    const [prompts, { items: sessions }] = await Promise.all([this.prompted(), this.api.call<Page<SessionSummary>>('GET', '/v1/phone/sessions', { query: { state: 'open' } })])
+    const items = [...sessions, ...prompts.map(asSummary)]
     const listed = new Set(items.filter((s) => !over(s.state)).map((s) => s.session))
     for (const record of this.open) {
       if (!listed.has(record.session) && !record.jws) await this.ended(record)
@@ -162,16 +197,23 @@ export class Phone extends Watched {
 
   // ended asks how a session that the server no longer lists came to its end.
   private async ended(record: SessionRecord): Promise<void> {
-    const { session, claim } = record
-    const view = await this.api
-      .call<PhoneSession>('GET', `/v1/phone/sessions/${encodeURIComponent(session)}`, { claim })
+    const { session, claim, prompt } = record
+    const path = pathOf(session, prompt === true)
+    const told = prompt ? this.api.call<PhonePrompt>('GET', path).then(asSession) : this.api.call<PhoneSession>('GET', path, { claim })
+    const view = await told
       .catch((): PhoneSession => ({ ...record.view, state: 'expired' }))
     const statement = record.view.statement ?? view.statement
     await this.keep({ ...record, view: { ...view, ...(statement === undefined ? {} : { statement }) } })
   }
 
-  history(cursor?: string): Promise<Page<SessionSummary>> {
-    return this.api.call('GET', '/v1/phone/sessions', { query: { state: 'all', cursor } })
+  // history is what was scanned, page by page; with the first page comes what was
+  // asked without a code lately.
+  async history(cursor?: string): Promise<Page<SessionSummary>> {
+    const [scanned, asked] = await Promise.all([
+      this.api.call<Page<SessionSummary>>('GET', '/v1/phone/sessions', { query: { state: 'all', cursor } }),
+      cursor ? undefined : this.api.call<Page<PhonePrompt>>('GET', '/v1/phone/prompts'),
+    ])
+    return { ...scanned, items: [...scanned.items, ...(asked?.items ?? []).map(asSummary)] }
   }
 
   certificates(): Promise<CertificateRecord[]> {
@@ -229,9 +271,9 @@ class Watchful extends Api {
     super(origin, key, send, clock)
   }
 
-  override async call<T>(...args: Parameters<Api['call']>): Promise<T> {
+  protected override async response(method: string, path: string, options: CallOptions): Promise<Response> {
     try {
-      return await super.call<T>(...args)
+      return await super.response(method, path, options)
     } catch (e) {
       if (isProblem(e)) this.notice(e.code)
       throw e

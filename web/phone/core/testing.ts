@@ -54,7 +54,10 @@ export type Reply = { status?: number; body?: unknown; headers?: Record<string, 
 export class FakeServer {
   seen: Seen[] = []
   nonce = 'nonce-1'
-  replies: Record<string, (call: Seen) => Reply | Promise<Reply>> = {}
+  replies: Record<string, (call: Seen) => Reply | Promise<Reply>> = {
+    'GET /v1/phone/inbox': () => ({ body: { seq: 0, items: [] } }),
+    'GET /v1/phone/prompts': () => ({ body: { items: [], next: '' } }),
+  }
   private jtis = new Set<string>()
   // Called before an answer leaves; throwing loses it on the way.
   lose: ((call: Seen) => boolean) | undefined

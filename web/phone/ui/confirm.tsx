@@ -1,7 +1,7 @@
 // One request, from the statement to its end.
 import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import { date, minutesSeconds } from '../../shared/format'
+import { date, dateTime, minutesSeconds } from '../../shared/format'
 import { asProblem, type Problem } from '../../shared/problem'
 import { Blank, Button, Choices, Note, ProblemNote, Spinner, Waiting, announce } from '../../shared/ui'
 import type { Confirming } from '../core/confirming'
@@ -282,13 +282,14 @@ function Statement({ c, fits, onConfirm, onStep }: StatementProps) {
 
 function Countdown({ until }: { until: string }) {
   const left = useSecondsLeft(until)
-  const time = minutesSeconds(left)
+  const long = left > 3600
+  const time = long ? dateTime(until) : minutesSeconds(left)
   // Told once at the start and once near the end, not each second.
   const urgent = left <= 30
-  useEffect(() => announce(t('timeLeftSpoken', { time })), [urgent])
+  useEffect(() => announce(t(long ? 'timeUntil' : 'timeLeftSpoken', { time })), [urgent])
   return (
     <span class={urgent ? 'countdown countdown-urgent' : 'countdown'} data-testid="countdown" aria-hidden="true">
-      {t('timeLeft', { time })}
+      {t(long ? 'timeUntil' : 'timeLeft', { time })}
     </span>
   )
 }

@@ -88,13 +88,16 @@ export function InboxView() {
   )
 }
 
+// Beyond this a moment says more than a countdown.
+const longer = 3600
+
 function InboxLine({ line }: { line: Line }) {
   const left = useSecondsLeft(line.until)
   const inside = (
     <>
       <span class="card-top">
         <span class="card-title">{purposeWord(line.purpose)}</span>
-        <span class="badge badge-accent nums">{line.here?.jws ? t('inboxSigned') : t('inboxLeft', { time: minutesSeconds(left) })}</span>
+        <span class="badge badge-accent nums">{line.here?.jws ? t('inboxSigned') : left > longer ? t('inboxUntil', { time: dateTime(line.until!) }) : t('inboxLeft', { time: minutesSeconds(left) })}</span>
       </span>
       {line.name && <Text class="card-line">{t('forWhom', { name: line.name })}</Text>}
     </>
