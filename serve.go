@@ -21,6 +21,7 @@ import (
 
 type serveCommand struct {
 	settings
+	CPUProfile string `hidden:"" name:"cpu-profile" type:"path" help:"File to write a CPU profile to, for developers."`
 }
 
 // Run is certlink serve.
@@ -34,6 +35,11 @@ func (c *serveCommand) Run(ctx context.Context) error {
 	}
 	log := logger(s.LogFormat)
 	slog.SetDefault(log)
+	stop, err := profile(c.CPUProfile)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	ln, origin, note, err := s.listen(ctx)
 	if err != nil {
 		return err

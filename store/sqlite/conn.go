@@ -158,6 +158,19 @@ func (c *conn) first(sql string) (string, error) {
 	return s.text(0), nil
 }
 
+// number is first for a whole number; 0 without a row.
+func (c *conn) number(sql string) (int64, error) {
+	s, err := c.prepare(sql)
+	if err != nil {
+		return 0, err
+	}
+	defer s.reset()
+	if found, err := s.step(); !found || err != nil {
+		return 0, err
+	}
+	return s.int(0), nil
+}
+
 // room makes the arena ready for a run that binds n bytes. Nothing may be
 // running that was bound before.
 func (c *conn) room(n int) error {

@@ -37,7 +37,7 @@ func TestKilled(t *testing.T) {
 				t.Fatalf("round %d: %s was acknowledged at revision %d: %+v, %v", round, id, rev, d, err)
 			}
 		}
-		if s, err := db.writer.c.first("PRAGMA integrity_check"); err != nil || s != "ok" {
+		if s, err := db.conns[0].first("PRAGMA integrity_check"); err != nil || s != "ok" {
 			t.Fatalf("round %d: %s, %v", round, s, err)
 		}
 		if err := db.Close(); err != nil {
@@ -93,22 +93,23 @@ func TestSyncedBeforeAnswer(t *testing.T) {
 		i++
 		if m := unfinished.FindStringSubmatch(line); m != nil {
 			begun[m[1]] = m[1] + " " + m[2]
-			if strings.Contains(m[2], "acknowledged") {
-				t.Fatalf("line %d: the answer blocked; give the test a reader: %s", i, line)
+			if !strings.Contains(m[2], "acknowledged") {
+				continue
 			}
-			continue
-		}
-		if m := resumed.FindStringSubmatch(line); m != nil {
-			line = begun[m[1]] + m[2]
+			line = m[1] + " " + m[2] + ") = 0" // an answer counts from where it begins
+		} else if m := resumed.FindStringSubmatch(line); m != nil {
+			if line = begun[m[1]] + m[2]; strings.Contains(line, "acknowledged") {
+				continue
+			}
 		}
 		m := calls.FindStringSubmatch(line)
 		if m == nil {
 			continue
 		}
 		switch call, file := m[2], m[3]; {
-		case call == "pwrite64" && strings.HasSuffix(file, fileName+"-wal"):
+		case call == "pwrite64" && strings.Contains(file, "/journal."):
 			written = i
-		case (call == "fdatasync" || call == "fsync") && strings.HasSuffix(file, fileName+"-wal"):
+		case (call == "fdatasync" || call == "fsync") && strings.Contains(file, "/journal."):
 			synced = i
 		case call == "fsync" && file == dir:
 			dirSynced = i

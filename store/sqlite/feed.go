@@ -10,21 +10,23 @@ import (
 	"certlink/store/internal/engine"
 )
 
-// feed is the log of changes. In the file, each transaction adds one row with
-// all its changes:
+// feed is the log of changes. In the file, each fold adds rows with all the changes
+// of its layer:
 //
 //	certlink_feed(seq INTEGER PRIMARY KEY, at INTEGER, changes BLOB)
 //
 // Changes are numbered from 1 without gaps; seq is the number of the first in the
-// row, at the time in milliseconds. A cursor is the number of the last change read.
-// The newest changes are kept in memory too, where nearly all reads end.
+// row, at the time in milliseconds of the fold. A cursor is the number of the last
+// change read. What is not in the file yet is kept in memory, and the newest changes
+// are too, where nearly all reads end.
 type feed struct {
-	mu   sync.Mutex
-	ring [8192]store.Change // change number n lies at n modulo its length
-	held uint64             // how many of the newest are in it
-	last uint64             // the number of the newest change
+	mu      sync.Mutex
+	ring    [8192]store.Change // change number n lies at n modulo its length
+	held    uint64             // how many of the newest are in it
+	last    uint64             // the number of the newest change
+	waiting []store.Change     // the newest, up to last, that the file does not hold
 
-	// The writer's own: the newest row in the file, 0 if there is none, and the
+	// The folder's own: the newest row in the file, 0 if there is none, and the
 	// oldest, 0 if it is not known.
 	oldest, newest uint64
 	oldestAt       time.Time
@@ -61,44 +63,53 @@ func (f *feed) findOldest(c *conn) error {
 	return err
 }
 
-// writeFeed adds the transaction's changes, and removes up to two rows that
-// have had their time: one more than it adds, so that it always keeps up.
-func (w *writer) writeFeed(now time.Time) error {
-	if len(w.changes) == 0 {
-		return nil
-	}
-	f := w.db.feed
-	s, err := w.c.prepare("INSERT INTO certlink_feed(seq, at, changes) VALUES(?, ?, ?)")
-	if err != nil {
+// told is a stretch of changes, of which the first has this number.
+type told struct {
+	first   uint64
+	changes []store.Change
+}
+
+// write adds a layer's changes to the file, and removes rows that have had their
+// time: more than it adds, so that it always keeps up.
+func (f *feed) write(c *conn, now time.Time, t told) error {
+	if err := f.trim(c, now, 2+len(t.changes)/feedRow); err != nil {
 		return err
 	}
-	blob := engine.EncodeChanges(w.changes)
-	if err := w.c.room(len(blob)); err != nil {
-		return err
+	for len(t.changes) > 0 {
+		n := min(len(t.changes), feedRow)
+		s, err := c.prepare("INSERT INTO certlink_feed(seq, at, changes) VALUES(?, ?, ?)")
+		if err != nil {
+			return err
+		}
+		blob := engine.EncodeChanges(t.changes[:n])
+		if err := c.room(len(blob)); err != nil {
+			return err
+		}
+		s.bindInt(1, int64(t.first))
+		s.bindInt(2, now.UnixMilli())
+		s.bindBlob(3, blob)
+		if _, err := s.run(); err != nil {
+			return err
+		}
+		f.newest = t.first
+		t.first, t.changes = t.first+uint64(n), t.changes[n:]
 	}
-	s.bindInt(1, int64(f.last+1))
-	s.bindInt(2, now.UnixMilli())
-	s.bindBlob(3, blob)
-	if _, err := s.run(); err != nil {
-		return err
-	}
-	return w.trim(now, 2)
+	return nil
 }
 
 // trim removes up to n rows from the old end, but never the newest: it holds
 // the place where the numbers go on after a restart.
-func (w *writer) trim(now time.Time, n int) error {
-	f := w.db.feed
+func (f *feed) trim(c *conn, now time.Time, n int) error {
 	for range n {
 		if f.oldest == 0 {
-			if err := f.findOldest(w.c); err != nil {
+			if err := f.findOldest(c); err != nil {
 				return err
 			}
 		}
 		if f.oldest >= f.newest || now.Sub(f.oldestAt) <= store.KeepChanges {
 			return nil
 		}
-		s, err := w.c.prepare("DELETE FROM certlink_feed WHERE seq = ?")
+		s, err := c.prepare("DELETE FROM certlink_feed WHERE seq = ?")
 		if err != nil {
 			return err
 		}
@@ -111,36 +122,28 @@ func (w *writer) trim(now time.Time, n int) error {
 	return nil
 }
 
-// trimIdle trims while there is nothing else to do.
-func (w *writer) trimIdle() {
-	f := w.db.feed
-	for f.oldest < f.newest && w.db.clock().Sub(f.oldestAt) > store.KeepChanges {
-		err := w.c.exec("BEGIN IMMEDIATE")
-		if err == nil {
-			err = w.trim(w.db.clock(), maxBatch)
-		}
-		if err == nil {
-			err = w.c.exec("COMMIT")
-		}
-		w.report(err)
-		if err != nil {
-			w.rollback()
-			return
-		}
-		if len(w.db.queue) > 0 {
-			return // there is something else to do
-		}
-	}
+// unfolded are the n oldest changes that the file does not hold.
+func (f *feed) unfolded(n int) told {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return told{f.last - uint64(len(f.waiting)) + 1, f.waiting[:n:n]}
 }
 
-// told takes note of a committed transaction's changes.
-func (f *feed) told(changes []store.Change) {
+// folded notes that the file holds them.
+func (f *feed) folded(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.waiting = append([]store.Change(nil), f.waiting[n:]...)
+}
+
+// tell takes note of what has become visible.
+func (f *feed) tell(changes []store.Change) {
 	if len(changes) == 0 {
 		return
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.newest = f.last + 1
+	f.waiting = append(f.waiting, changes...)
 	for _, c := range changes {
 		f.last++
 		f.ring[f.last%uint64(len(f.ring))] = c
@@ -193,8 +196,12 @@ func (f *feed) recent(after store.Cursor, limit int) (changes []store.Change, at
 	return changes, at, true, nil
 }
 
-// read answers from the file: from the row that the place lies in.
+// read answers from the file, from the row that the place lies in, and goes on with
+// what is not in the file yet.
 func (f *feed) read(c *conn, at uint64, limit int) ([]store.Change, uint64, error) {
+	f.mu.Lock() // before the file is looked at, so that nothing falls between the two
+	rest := told{f.last - uint64(len(f.waiting)) + 1, f.waiting}
+	f.mu.Unlock()
 	s, err := c.prepare(`SELECT seq, changes FROM certlink_feed WHERE seq >=
 		(SELECT coalesce(max(seq), 0) FROM certlink_feed WHERE seq <= ?) ORDER BY seq`)
 	if err != nil {
@@ -216,6 +223,11 @@ func (f *feed) read(c *conn, at uint64, limit int) ([]store.Change, uint64, erro
 			if n := first + uint64(i); n > at && len(changes) < limit {
 				changes, at = append(changes, ch), n
 			}
+		}
+	}
+	for i, ch := range rest.changes {
+		if n := rest.first + uint64(i); n > at && len(changes) < limit {
+			changes, at = append(changes, ch), n
 		}
 	}
 	return changes, at, nil

@@ -55,11 +55,14 @@ func helper(t *testing.T, name, dir string, under ...string) (*exec.Cmd, *bufio.
 	return cmd, bufio.NewScanner(out)
 }
 
+// withFoldAt has the journal folded at another size.
+func withFoldAt(bytes int64) Option { return func(db *DB) { db.foldBytes = bytes } }
+
 var helperSchema = []store.Collection{{Name: "things", Feed: true, Indexes: []store.Index{{Name: "owner"}, {Name: "slot", Unique: true}}}}
 
 // writeForever creates and replaces, and says so after each answer.
 func writeForever(dir string) error {
-	db, err := Open(context.Background(), dir, helperSchema)
+	db, err := Open(context.Background(), dir, helperSchema, withFoldAt(32<<10))
 	if err != nil {
 		return err
 	}

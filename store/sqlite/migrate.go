@@ -10,26 +10,32 @@ import (
 	"certlink/store"
 )
 
-// format is the version of the tables' layout, kept in the file.
-const format = "1"
+// format is the version of the layout, kept in the file. Format 1 had no journal:
+// it is read and becomes format 2, which a program of that time refuses.
+const format = "2"
+
+// prepareFile makes the engine's own tables.
+func (db *DB) prepareFile(c *conn) error {
+	version, err := c.first("PRAGMA user_version")
+	if err != nil {
+		return err
+	}
+	if version != "0" && version != "1" && version != format {
+		return fmt.Errorf("it has format %s, and this program reads format %s: use the newer program that made it", version, format)
+	}
+	return c.exec("BEGIN IMMEDIATE",
+		"CREATE TABLE IF NOT EXISTS certlink_meta(name TEXT PRIMARY KEY NOT NULL, value INTEGER NOT NULL)",
+		"INSERT OR IGNORE INTO certlink_meta(name, value) VALUES('folded', 0)",
+		"CREATE TABLE IF NOT EXISTS certlink_feed(seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, changes BLOB NOT NULL)",
+		"PRAGMA user_version = "+format, "COMMIT")
+}
 
 // migrate brings the file to the declared schema, in one transaction: all of it
 // or nothing. Collections that are no longer declared stay as they are; an
 // index that is no longer declared is removed with its values, so that they
 // cannot come back stale.
 func (db *DB) migrate(ctx context.Context, c *conn) error {
-	version, err := c.first("PRAGMA user_version")
-	if err != nil {
-		return err
-	}
-	if version != "0" && version != format {
-		return fmt.Errorf("it has format %s, and this program reads format %s: use the newer program that made it", version, format)
-	}
-	if err := c.exec("BEGIN IMMEDIATE",
-		"CREATE TABLE IF NOT EXISTS certlink_meta(name TEXT PRIMARY KEY NOT NULL, value INTEGER NOT NULL)",
-		"INSERT OR IGNORE INTO certlink_meta(name, value) VALUES('pings', 0)",
-		"CREATE TABLE IF NOT EXISTS certlink_feed(seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, changes BLOB NOT NULL)",
-		"PRAGMA user_version = "+format); err != nil {
+	if err := c.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
 	for _, coll := range db.schema {

@@ -186,9 +186,9 @@ func count(t *testing.T, db *DB, q store.Query) int {
 func TestNewerFormat(t *testing.T) {
 	dir := t.TempDir()
 	db := open(t, dir, helperSchema)
-	if err := db.writer.c.exec("PRAGMA user_version = 2"); err != nil {
+	if err := db.conns[0].exec("PRAGMA user_version = 3"); err != nil {
 		t.Fatal(err)
 	}
 	db.Close()
-	refused(t, dir, helperSchema, "it has format 2, and this program reads format 1")
+	refused(t, dir, helperSchema, "it has format 3, and this program reads format 2")
 }

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 
 	"certlink/store"
@@ -50,38 +49,26 @@ func (db *DB) Get(ctx context.Context, collection, id string) (store.Doc, error)
 	if err := db.usable(ctx); err != nil {
 		return store.Doc{}, err
 	}
-	e, gen := db.cache.get(k)
-	if e == nil {
+	e, found := db.layers.find(k)
+	var gen uint64
+	if !found {
+		e, gen = db.cache.get(k)
+	}
+	if !found && e == nil {
 		if err := db.reader(ctx, func(_ context.Context, c *conn) (err error) {
-			e, err = db.read(c, newKey(k.c, id))
+			e, err = db.tables[k.c].read(c, newKey(k.c, id))
 			return err
 		}); err != nil {
-			return store.Doc{}, err
+			return store.Doc{}, unavailable(err)
 		}
-		db.cache.fill(e, gen)
+		if e != nil {
+			db.cache.fill(e, gen)
+		}
 	}
-	// The cache's bytes are shared; the caller may do with a copy what it likes.
-	return store.Doc{ID: e.id, Rev: e.rev, Body: bytes.Clone(e.body), Index: k.c.ByName(e.values)}, nil
-}
-
-func (db *DB) read(c *conn, k key) (*entry, error) {
-	s, err := c.prepare(db.tables[k.c].byID)
-	if err != nil {
-		return nil, unavailable(err)
+	if e == nil {
+		return store.Doc{}, store.ErrNotFound
 	}
-	if err := c.room(len(k.id)); err != nil {
-		return nil, unavailable(err)
-	}
-	defer s.reset()
-	s.bindText(1, k.id)
-	found, err := s.step()
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	if !found {
-		return nil, store.ErrNotFound
-	}
-	return s.entry(k, 0), nil
+	return e.doc(), nil
 }
 
 // entry reads rev, body and values from the columns that begin at col.
@@ -118,7 +105,10 @@ func (db *DB) Query(ctx context.Context, collection string, q store.Query) ([]st
 	return docs, next, nil
 }
 
+// walk merges what the layers hold with what the database holds, both in order. The
+// layers are looked at first: what is folded meanwhile is then in the database.
 func (db *DB) walk(ctx context.Context, conn *conn, c *engine.Collection, w engine.Walk) ([]store.Doc, store.Cursor, error) {
+	v := db.layers.view(c, w)
 	t := db.tables[c]
 	s, err := conn.prepare(t.walk(w.Index, w.Desc))
 	if err != nil {
@@ -129,30 +119,56 @@ func (db *DB) walk(ctx context.Context, conn *conn, c *engine.Collection, w engi
 	}
 	defer s.reset()
 	var docs []store.Doc
+	rows := true
 	for {
-		more, err := s.step()
-		if err == nil && ctx.Err() != nil {
-			err = ctx.Err()
+		var row place // the database's next, if it has one
+		for rows && row.entry == nil {
+			if rows, err = s.step(); err == nil && ctx.Err() != nil {
+				err = ctx.Err()
+			}
+			if err != nil {
+				return nil, "", unavailable(err)
+			}
+			if k := (key{c, ""}); rows {
+				if k.id = s.text(0); !v.hides(k) {
+					row.entry = s.entry(k, 1)
+					row.value = k.id
+					if w.Index >= 0 {
+						row.value = row.values[w.Index]
+					}
+				}
+			}
 		}
-		if err != nil {
-			return nil, "", unavailable(err)
+		for len(v.places) > 0 && (row.entry == nil || before(v.places[0], row, w.Desc)) {
+			if len(docs) == w.Limit {
+				return docs, successor(c, w, docs), nil
+			}
+			docs = append(docs, v.places[0].doc())
+			v.places = v.places[1:]
 		}
-		if !more {
+		if row.entry == nil {
 			return docs, "", nil
 		}
 		if len(docs) == w.Limit {
-			// There is one more than the page holds, so the page has a successor.
-			last := docs[len(docs)-1]
-			p := engine.Place{ID: last.ID}
-			if w.Index >= 0 {
-				p.Value = last.Index[c.Indexes[w.Index].Name]
-			}
-			return docs, p.Cursor(), nil
+			return docs, successor(c, w, docs), nil
 		}
-		e := s.entry(key{c, s.text(0)}, 1)
-		docs = append(docs, store.Doc{ID: e.id, Rev: e.rev, Body: e.body, Index: c.ByName(e.values)})
+		docs = append(docs, row.doc())
 	}
 }
+
+// successor is the cursor of the page after this one, which there is.
+func successor(c *engine.Collection, w engine.Walk, docs []store.Doc) store.Cursor {
+	last := docs[len(docs)-1]
+	p := engine.Place{ID: last.ID}
+	if w.Index >= 0 {
+		p.Value = last.Index[c.Indexes[w.Index].Name]
+	}
+	return p.Cursor()
+}
+
+// unlimited: how many rows a page needs is known only after looking which of them are
+// hidden, and SQLite finds each when it is asked for it.
+const unlimited = -1
 
 // bindWalk binds the limits of a walk to its statement (walkText). The place to
 // go on after becomes a limit itself, so that the statement's one range begins
@@ -182,7 +198,7 @@ func (t *table) bindWalk(s *stmt, w engine.Walk) error {
 		}
 		s.bindText(1, low)
 		s.bindHigh(2, high)
-		s.bindInt(3, int64(w.Limit+1))
+		s.bindInt(3, unlimited)
 	case w.Desc:
 		s.bindText(1, low)
 		if w.After != nil && (high == "" || after.Value < high) {
@@ -192,7 +208,7 @@ func (t *table) bindWalk(s *stmt, w engine.Walk) error {
 			s.bindHigh(2, high)
 			s.bindText(3, "") // no id is below "": all values below high, no value equal
 		}
-		s.bindInt(4, int64(w.Limit+1))
+		s.bindInt(4, unlimited)
 	default:
 		if w.After != nil && after.Value >= low {
 			s.bindText(1, after.Value)
@@ -202,7 +218,7 @@ func (t *table) bindWalk(s *stmt, w engine.Walk) error {
 			s.bindText(2, "") // every id is above ""
 		}
 		s.bindHigh(3, high)
-		s.bindInt(4, int64(w.Limit+1))
+		s.bindInt(4, unlimited)
 	}
 	return nil
 }

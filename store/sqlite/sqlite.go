@@ -1,16 +1,24 @@
-// Package sqlite is the embedded engine: one SQLite file in the data directory,
-// for one server.
+// Package sqlite is the embedded engine: a journal and a SQLite file in the data
+// directory, for one server.
 //
-// All writes go through one goroutine, which carries out up to 128 waiting
-// operations in one transaction and answers them after the commit, so that they
-// share one sync of the disk. An operation that is refused (conflict, duplicate)
-// does not disturb the others in its transaction. Reads come from a cache that
-// the writer keeps up to date, else from connections of their own, which never
-// wait for the writer.
+// All writes go through one goroutine, which decides about up to 128 waiting
+// operations, appends what they write to the journal as one record, syncs it, makes
+// it visible, and answers; so they share one sync of the disk. An operation that is
+// refused (conflict, duplicate) does not disturb the others. Nothing is ever read or
+// answered that a power cut could take back.
 //
-// The file is in WAL mode with synchronous=FULL: SQLite makes a commit visible
-// to readers only after the log is synced, so nothing is ever read or answered
-// that a power cut could take back.
+// What the journal holds stands in memory in a layer over the database, and is folded
+// into it every two seconds, or when the journal has grown: most of what is written
+// is written several times within that, its index entries come and go, and then costs
+// SQLite one row. After a crash, what was not folded yet is folded when the store is
+// opened again.
+//
+// Reads come from the layers, from a cache of documents, else from the database, by
+// connections of their own that wait for nobody. A walk merges the layers with the
+// database.
+//
+// The file is in WAL mode with synchronous=FULL, so that a journal is given up only
+// when the database holds for certain what was in it.
 package sqlite
 
 import (
@@ -21,6 +29,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -41,16 +50,21 @@ const (
 
 // DB is an open data directory.
 type DB struct {
-	schema  engine.Schema
-	tables  map[*engine.Collection]*table
-	lock    *os.File
-	clock   func() time.Time
-	reindex Reindex
-	cache   *cache
-	feed    *feed
-	readers chan *conn // idle ones; nreaders in all
-	writer  *writer
-	queue   chan *op
+	schema   engine.Schema
+	declared []store.Collection
+	tables   map[*engine.Collection]*table
+	lock     *os.File
+	clock    func() time.Time
+	reindex  Reindex
+	cache    *cache
+	layers   layers
+	// foldBytes is when the young layer is folded; tests have it smaller.
+	foldBytes int64
+	feed      *feed
+	readers   chan *conn // idle ones
+	conns     []*conn    // all of them; the first is the folder's
+	writer    *writer
+	queue     chan *op
 
 	// closing guards closed and the sends on queue against its close.
 	closing sync.RWMutex
@@ -89,7 +103,7 @@ func Open(ctx context.Context, dir string, schema []store.Collection, opts ...Op
 	if err != nil {
 		return nil, fmt.Errorf("the schema is wrong: %w", err)
 	}
-	db := &DB{schema: s, tables: map[*engine.Collection]*table{}, clock: time.Now, cache: newCache(64 << 20), queue: make(chan *op, 4096), over: make(chan struct{})}
+	db := &DB{schema: s, tables: map[*engine.Collection]*table{}, clock: time.Now, cache: newCache(64 << 20), foldBytes: foldBytes, queue: make(chan *op, 4096), over: make(chan struct{})}
 	for _, o := range opts {
 		o(db)
 	}
@@ -99,7 +113,8 @@ func Open(ctx context.Context, dir string, schema []store.Collection, opts ...Op
 	if err := db.takeDir(dir); err != nil {
 		return nil, err
 	}
-	if err := db.openFile(ctx, filepath.Join(dir, fileName)); err != nil {
+	db.declared = schema
+	if err := db.openFile(ctx, dir); err != nil {
 		db.closeConns()
 		db.lock.Close()
 		return nil, err
@@ -111,6 +126,7 @@ func Open(ctx context.Context, dir string, schema []store.Collection, opts ...Op
 		return nil, fmt.Errorf("the data directory %s cannot be synced: %w", dir, err)
 	}
 	go db.writer.loop()
+	go db.writer.folder.loop()
 	return db, nil
 }
 
@@ -153,7 +169,8 @@ func (db *DB) takeDir(dir string) error {
 	return nil
 }
 
-func (db *DB) openFile(ctx context.Context, path string) error {
+func (db *DB) openFile(ctx context.Context, dir string) error {
+	path := filepath.Join(dir, fileName)
 	// fdatasync leaves out the file times that fsync would push through the
 	// journal of the file system; the data is as durable. Where there is none,
 	// SQLite goes on with fsync.
@@ -164,9 +181,9 @@ func (db *DB) openFile(ctx context.Context, path string) error {
 	if err != nil {
 		return fmt.Errorf("the database %s cannot be opened: %w", path, err)
 	}
-	db.writer = newWriter(db, c)
-	// The writer checkpoints by itself, after it has answered. A page cache much
-	// larger than this makes commits slower: SQLite scans it after page splits.
+	db.conns = append(db.conns, c)
+	// The folder checkpoints by itself. A page cache much larger than this makes
+	// commits slower: SQLite scans it after page splits.
 	if err := c.exec("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA wal_autocheckpoint=0",
 		"PRAGMA cache_size=-16384", "PRAGMA temp_store=MEMORY"); err != nil {
 		return fmt.Errorf("the database %s cannot be opened: %w", path, err)
@@ -174,25 +191,53 @@ func (db *DB) openFile(ctx context.Context, path string) error {
 	if mode, err := c.first("PRAGMA journal_mode"); err != nil || mode != "wal" {
 		return fmt.Errorf("the database %s cannot be opened in WAL mode (it is in mode %q): the data directory must lie on a local file system", path, mode)
 	}
-	if err := db.migrate(ctx, c); err != nil {
+	if err := db.prepareFile(c); err != nil {
 		return fmt.Errorf("the database %s: %w", path, err)
 	}
 	if db.feed, err = openFeed(c); err != nil {
 		return fmt.Errorf("the database %s: %w", path, err)
 	}
+	gen, err := db.replayJournals(c, dir)
+	if err != nil {
+		return err
+	}
+	if err := db.migrate(ctx, c); err != nil {
+		return fmt.Errorf("the database %s: %w", path, err)
+	}
+	lookups, err := db.openReader(path, 8192)
+	if err != nil {
+		return err
+	}
+	db.writer = newWriter(db, lookups)
+	db.writer.folder = newFolder(db, c)
+	first := &journal{dir: dir, schema: encodeSchema(db.declared)}
+	if db.writer.journal, err = first.next(gen + 1); err != nil {
+		return fmt.Errorf("the journal in %s cannot be begun: %w", dir, err)
+	}
+	db.layers.young = newLayer(gen + 1)
 	n := max(4, 2*runtime.GOMAXPROCS(0))
 	db.readers = make(chan *conn, n)
 	for range n {
-		r, err := openConn(path)
+		r, err := db.openReader(path, 4096)
 		if err != nil {
-			return fmt.Errorf("the database %s cannot be opened: %w", path, err)
+			return err
 		}
 		db.readers <- r
-		if err := r.exec("PRAGMA query_only=1", "PRAGMA cache_size=-4096"); err != nil {
-			return fmt.Errorf("the database %s cannot be opened: %w", path, err)
-		}
 	}
 	return nil
+}
+
+// openReader opens a connection that only reads, with a cache of so many KiB.
+func (db *DB) openReader(path string, cache int) (*conn, error) {
+	c, err := openConn(path)
+	if err != nil {
+		return nil, fmt.Errorf("the database %s cannot be opened: %w", path, err)
+	}
+	db.conns = append(db.conns, c)
+	if err := c.exec("PRAGMA query_only=1", "PRAGMA cache_size=-"+strconv.Itoa(cache)); err != nil {
+		return nil, fmt.Errorf("the database %s cannot be opened: %w", path, err)
+	}
+	return c, nil
 }
 
 // Ping writes, if nothing was written within the last second: a full or failing
@@ -214,21 +259,23 @@ func (db *DB) Close() error {
 	close(db.over)
 	db.closing.Unlock()
 	<-db.writer.ended
+	close(db.writer.folder.in)
 	// Collect the readers from whoever still reads; then no connection is in use.
 	for range cap(db.readers) {
-		(<-db.readers).close()
+		<-db.readers
 	}
 	db.closeConns()
 	return db.lock.Close()
 }
 
-// closeConns closes what is idle: all, once nobody uses the store.
+// closeConns closes everything, once nobody uses the store.
 func (db *DB) closeConns() {
-	for len(db.readers) > 0 {
-		(<-db.readers).close()
+	if db.writer != nil && db.writer.journal != nil {
+		db.writer.journal.file.Close()
 	}
-	if db.writer != nil {
-		db.writer.c.close() // last, so that it empties the log into the file
+	// The first one writes; it goes last, so that it empties SQLite's log into the file.
+	for _, c := range slices.Backward(db.conns) {
+		c.close()
 	}
 }
 

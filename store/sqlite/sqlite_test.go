@@ -25,9 +25,10 @@ func TestConformance(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, schema []store.Collection) store.Store { return open(t, t.TempDir(), schema) })
 }
 
-// TestConformanceWithoutCache lets every read go to the file.
-func TestConformanceWithoutCache(t *testing.T) {
+// TestConformanceFolding folds as often as it can, and keeps no document in memory
+// beyond that: every read may meet any of the layers, and the file.
+func TestConformanceFolding(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, schema []store.Collection) store.Store {
-		return open(t, t.TempDir(), schema, WithCache(0))
+		return open(t, t.TempDir(), schema, WithCache(0), withFoldAt(1))
 	})
 }

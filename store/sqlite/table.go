@@ -17,10 +17,10 @@ type table struct {
 	c       *engine.Collection
 	name    string
 	insert  string
-	byID    string // rev, body and values
-	current string // rev alone
+	byID    string   // rev, body and values
+	holders []string // who holds a value, by index number
 	delete  string
-	updates map[uint32]string // by the set of values that change; the writer's
+	updates map[uint32]string // by the set of values that change; the folder's
 	walks   []string          // by walk number
 }
 
@@ -31,10 +31,12 @@ func newTable(c *engine.Collection) *table {
 		columns += ", " + column(ix.Name)
 		marks += ", ?"
 	}
-	t.insert = "INSERT INTO " + t.name + "(id, rev, body" + columns + ") VALUES(?, 1, ?" + marks + ")"
+	t.insert = "INSERT INTO " + t.name + "(id, rev, body" + columns + ") VALUES(?, ?, ?" + marks + ")"
 	t.byID = "SELECT rev, body" + columns + " FROM " + t.name + " WHERE id = ?"
-	t.current = "SELECT rev FROM " + t.name + " WHERE id = ?"
-	t.delete = "DELETE FROM " + t.name + " WHERE id = ? AND (rev = ? OR ? = 0)"
+	t.delete = "DELETE FROM " + t.name + " WHERE id = ?"
+	for i := range c.Indexes {
+		t.holders = append(t.holders, "SELECT id FROM "+t.name+" WHERE "+column(c.Indexes[i].Name)+" = ?")
+	}
 	for i := range 2 * (1 + len(c.Indexes)) {
 		t.walks = append(t.walks, t.walkText(i/2-1, i%2 == 1, "SELECT id, rev, body"+columns+" FROM "+t.name))
 	}
@@ -58,13 +60,13 @@ func (t *table) update(set uint32) (string, uint32) {
 		return t.update(t.all())
 	}
 	var b strings.Builder
-	b.WriteString("UPDATE " + t.name + " SET rev = rev + 1, body = ?")
+	b.WriteString("UPDATE " + t.name + " SET rev = ?, body = ?")
 	for i, ix := range t.c.Indexes {
 		if set&(1<<i) != 0 {
 			b.WriteString(", " + column(ix.Name) + " = ?")
 		}
 	}
-	b.WriteString(" WHERE id = ? AND rev = ?")
+	b.WriteString(" WHERE id = ?")
 	t.updates[set] = b.String()
 	return t.updates[set], set
 }
@@ -108,4 +110,39 @@ func (t *table) walkText(index int, desc bool, selectText string) string {
 		order += ", id"
 	}
 	return selectText + " WHERE " + where + " ORDER BY " + order + " LIMIT ?"
+}
+
+// read reads one document; nil if there is none.
+func (t *table) read(c *conn, k key) (*entry, error) {
+	s, err := c.prepare(t.byID)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.room(len(k.id)); err != nil {
+		return nil, err
+	}
+	defer s.reset()
+	s.bindText(1, k.id)
+	if found, err := s.step(); !found || err != nil {
+		return nil, err
+	}
+	return s.entry(k, 0), nil
+}
+
+// holder finds the document that holds a value of a unique index; "" if there is
+// none.
+func (t *table) holder(c *conn, index int, value string) (string, error) {
+	s, err := c.prepare(t.holders[index])
+	if err != nil {
+		return "", err
+	}
+	if err := c.room(len(value)); err != nil {
+		return "", err
+	}
+	defer s.reset()
+	s.bindText(1, value)
+	if found, err := s.step(); !found || err != nil {
+		return "", err
+	}
+	return s.text(0), nil
 }

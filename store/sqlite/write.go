@@ -11,153 +11,151 @@ import (
 // used again.
 func newKey(c *engine.Collection, id string) key { return key{c, strings.Clone(id)} }
 
-// length is how many bytes of a document are bound.
-func (o *op) length() int {
-	n := len(o.id) + len(o.body)
-	for _, v := range o.values {
-		n += len(v)
+// touch is a document that the present batch has looked at.
+type touch struct {
+	now     *entry // as the batch so far leaves it; nil: there is none
+	below   *entry // what the database, or the old layer, holds
+	cached  bool   // it was taken out of the cache, which holds it in doubt
+	written bool
+}
+
+// find is the document as the batch so far leaves it.
+func (w *writer) find(k key) (*touch, error) {
+	if t := w.touched[k]; t != nil {
+		return t, nil
 	}
-	return n
+	t := &touch{}
+	ls := &w.db.layers
+	if d := ls.young.docs[k]; d != nil {
+		t.now = d.now
+	} else if d := ls.old.doc(k); d != nil {
+		t.now, t.below = d.now, d.now
+	} else {
+		t.cached = true
+		if t.now = w.db.cache.take(k); t.now == nil {
+			var err error
+			if t.now, err = w.db.tables[k.c].read(w.c, k); err != nil {
+				w.db.cache.settle(k, nil)
+				return nil, err
+			}
+		}
+		t.below = t.now
+	}
+	w.touched[k] = t
+	return t, nil
 }
 
 func (w *writer) create(o *op) error {
-	w.state(o.key)
-	t := w.db.tables[o.c]
-	s, err := w.c.prepare(t.insert)
+	t, err := w.find(o.key)
 	if err != nil {
 		return err
 	}
-	if err := w.c.room(o.length()); err != nil {
-		return err
-	}
-	s.bindText(1, o.id)
-	s.bindBlob(2, o.body)
-	for i, v := range o.values {
-		s.bindValue(3+i, v)
-	}
-	_, err = s.run()
-	if err == nil {
-		w.wrote(o, 1)
+	if t.now != nil {
+		// When a value is taken, too, it is the same thing created again.
+		o.err = store.ErrExists
 		return nil
 	}
-	// SQLite has undone this statement alone; the transaction goes on.
-	column := uniqueColumn(err)
-	if column == "" {
-		return err
-	}
-	// When the id and a value are both taken it is the same thing created again,
-	// and the id says so.
-	_, taken, err := w.current(t, o.id)
-	if err != nil {
-		return err
-	}
-	if taken {
-		o.err = store.ErrExists
-	} else {
-		o.err = duplicate(o, column)
-	}
-	return nil
+	o.entry.rev = 1
+	return w.put(o, t)
 }
 
 func (w *writer) replace(o *op) error {
-	t := w.db.tables[o.c]
-	set := t.all()
-	if old := w.state(o.key); old != nil && old.rev == o.rev {
-		// The revision in the statement makes sure that these are the values stored.
-		for i := range o.values {
-			if old.values[i] == o.values[i] {
-				set &^= 1 << i
-			}
-		}
-	}
-	text, set := t.update(set)
-	s, err := w.c.prepare(text)
-	if err != nil {
+	t, err := w.find(o.key)
+	if err != nil || !o.fits(t) {
 		return err
 	}
-	if err := w.c.room(o.length()); err != nil {
-		return err
-	}
-	s.bindBlob(1, o.body)
-	n := 2
-	for i, v := range o.values {
-		if set&(1<<i) != 0 {
-			s.bindValue(n, v)
-			n++
-		}
-	}
-	s.bindText(n, o.id)
-	s.bindInt(n+1, o.rev)
-	changed, err := s.run()
-	if err != nil {
-		if column := uniqueColumn(err); column != "" {
-			o.err = duplicate(o, column)
-			return nil
-		}
-		return err
-	}
-	if changed == 0 {
-		return w.explain(t, o)
-	}
-	w.wrote(o, o.rev+1)
-	return nil
+	o.entry.rev++
+	return w.put(o, t)
 }
 
 func (w *writer) delete(o *op) error {
-	w.state(o.key)
-	t := w.db.tables[o.c]
-	s, err := w.c.prepare(t.delete)
-	if err != nil {
+	t, err := w.find(o.key)
+	if err != nil || !o.fits(t) {
 		return err
 	}
-	if err := w.c.room(o.length()); err != nil {
-		return err
-	}
-	s.bindText(1, o.id)
-	s.bindInt(2, o.rev)
-	s.bindInt(3, o.rev)
-	changed, err := s.run()
-	if err != nil {
-		return err
-	}
-	if changed == 0 {
-		return w.explain(t, o)
-	}
-	w.dirty = true
-	w.touched[o.key] = nil
+	w.journal.delete(o.key)
+	w.wrote(t, nil)
 	return nil
 }
 
-// explain finds out why no document had this id and revision.
-func (w *writer) explain(t *table, o *op) error {
-	_, exists, err := w.current(t, o.id)
-	if err != nil {
-		return err
-	}
-	o.err = store.ErrNotFound
-	if exists {
+// fits compares the revision that the caller has read with what there is.
+func (o *op) fits(t *touch) bool {
+	switch {
+	case t.now == nil:
+		o.err = store.ErrNotFound
+	case o.rev != t.now.rev && (o.kind != opDelete || o.rev != 0):
 		o.err = store.ErrConflict
 	}
+	return o.err == nil
+}
+
+// put writes the document, if its unique values are free.
+func (w *writer) put(o *op, t *touch) error {
+	for i, ix := range o.c.Indexes {
+		v := o.values[i]
+		if !ix.Unique || v == "" || t.now != nil && t.now.values[i] == v {
+			continue
+		}
+		taken, err := w.taken(o.c, i, v)
+		if err != nil {
+			return err
+		}
+		if taken {
+			o.err = &store.DuplicateError{Collection: o.c.Name, Index: ix.Name}
+			return nil
+		}
+	}
+	w.journal.put(&o.entry)
+	w.wrote(t, &o.entry)
+	if o.c.Feed {
+		w.changes = append(w.changes, store.Change{Collection: o.c.Name, ID: o.id, Rev: o.entry.rev})
+	}
 	return nil
 }
 
-// current reads the revision of a document.
-func (w *writer) current(t *table, id string) (rev int64, exists bool, err error) {
-	s, err := w.c.prepare(t.current)
-	if err != nil {
-		return 0, false, err
-	}
-	if err := w.c.room(len(id)); err != nil {
-		return 0, false, err
-	}
-	defer s.reset()
-	s.bindText(1, id)
-	if exists, err = s.step(); exists {
-		rev = s.int(0)
-	}
-	return rev, exists, err
+// held is a unique value that the present batch has given or taken away.
+type held struct {
+	c     *engine.Collection
+	index int
+	value string
 }
 
-func duplicate(o *op, column string) error {
-	return &store.DuplicateError{Collection: o.c.Name, Index: strings.TrimPrefix(column, "ix_")}
+// wrote notes a document's new state, and what follows for unique values.
+func (w *writer) wrote(t *touch, now *entry) {
+	old := t.now
+	t.now, t.written, w.dirty = now, true, true
+	e := now
+	if e == nil {
+		e = old
+	}
+	for i, ix := range e.c.Indexes {
+		if !ix.Unique {
+			continue
+		}
+		if old != nil && old.values[i] != "" && (now == nil || now.values[i] != old.values[i]) {
+			w.values[held{e.c, i, old.values[i]}] = false
+		}
+		if now != nil && now.values[i] != "" {
+			w.values[held{e.c, i, now.values[i]}] = true
+		}
+	}
+}
+
+// taken tells whether some document holds a unique value. Whoever asks does not
+// hold it itself.
+func (w *writer) taken(c *engine.Collection, index int, value string) (bool, error) {
+	if is, known := w.values[held{c, index, value}]; known {
+		return is, nil
+	}
+	ls := &w.db.layers
+	// A document that the batch has written without this value would have said so.
+	if ls.young.holder(c, index, value) != "" {
+		return true, nil
+	}
+	if id := ls.old.holder(c, index, value); id != "" && ls.young.doc(key{c, id}) == nil {
+		return true, nil
+	}
+	id, err := w.db.tables[c].holder(w.c, index, value)
+	k := key{c, id}
+	return id != "" && ls.young.doc(k) == nil && ls.old.doc(k) == nil, err
 }

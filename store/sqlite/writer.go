@@ -13,13 +13,15 @@ import (
 )
 
 const (
-	// maxBatch is the most operations in one transaction.
+	// maxBatch is the most operations in one record of the journal.
 	maxBatch = 128
-	// logPages is how many pages may be written to the log before it is moved
-	// into the file: 32 MiB. Pages written often are then moved once.
+	// maxBytes is how large they may be before no further one is taken.
+	maxBytes = 16 << 20
+	// logPages is how many pages may be written to SQLite's log before it is moved
+	// into its file: 32 MiB. Pages written often are then moved once.
 	logPages = 8192
-	// idle is how often the feed is trimmed while nothing is written.
-	idle = 30 * time.Second
+	// turn is how often the writer looks whether the young layer is due to be folded.
+	turn = 500 * time.Millisecond
 )
 
 type opKind int
@@ -86,45 +88,60 @@ func (db *DB) enqueue(o *op) error {
 	}
 }
 
-// writer is the one goroutine that changes the file.
+// writer is the one goroutine that decides about writes, makes them durable in the
+// journal and visible in the young layer.
 type writer struct {
-	db *DB
-	c  *conn
-	// ended is closed when the queue is closed and drained.
+	db      *DB
+	c       *conn // reads only
+	journal *journal
+	folder  *folder
+	// ended is closed when the queue is closed and drained, and all is folded.
 	ended chan struct{}
 
-	// touched holds the documents of the present transaction and their state
-	// after it; the cache holds each of them in doubt.
-	touched map[key]*entry
+	// The present batch: the documents that it has looked at, the unique values that
+	// it has given (true) and taken away, and what the feed will be told.
+	touched map[key]*touch
+	values  map[held]bool
 	changes []store.Change
+	dirty   bool // something was written
 
-	dirty bool // the present transaction has written something
-
-	proven  time.Time // when something written was last committed
-	logged  int       // pages in the log since the last checkpoint
-	failing bool      // the last transaction failed, and that was logged
+	stuck   error     // a layer could not be folded before the store closed
+	proven  time.Time // when something was last made durable
+	failing bool      // the last batch failed, and that was logged
 }
 
 func newWriter(db *DB, c *conn) *writer {
-	return &writer{db: db, c: c, ended: make(chan struct{}), touched: map[key]*entry{}}
+	return &writer{db: db, c: c, ended: make(chan struct{}), touched: map[key]*touch{}, values: map[held]bool{}}
 }
 
 func (w *writer) loop() {
 	defer close(w.ended)
-	tick := time.NewTicker(idle)
+	tick := time.NewTicker(turn)
 	defer tick.Stop()
 	batch := make([]*op, 0, maxBatch)
 	for {
+		queue := w.db.queue
+		if w.db.layers.old != nil && w.stuck == nil && w.journal.at >= maxJournal {
+			queue = nil // the disk does not keep up: writes wait for it
+		}
 		select {
-		case o, open := <-w.db.queue:
+		case o, open := <-queue:
 			if !open {
+				w.report(w.foldAll())
 				return
 			}
 			batch = w.fill(append(batch[:0], o))
 			w.work(batch)
 			clear(batch)
+			if w.journal.at >= w.db.foldBytes {
+				w.report(w.turn())
+			}
+		case err := <-w.folder.done:
+			w.folded(err)
 		case <-tick.C:
-			w.trimIdle()
+			if young := w.db.layers.young; len(young.docs) > 0 && time.Since(young.born) >= foldAge {
+				w.report(w.turn())
+			}
 		}
 	}
 }
@@ -134,13 +151,15 @@ func (w *writer) loop() {
 // they share this commit.
 func (w *writer) fill(batch []*op) []*op {
 	runtime.Gosched()
-	for len(batch) < maxBatch {
+	bytes := len(batch[0].body)
+	for len(batch) < maxBatch && bytes < maxBytes {
 		select {
 		case o, open := <-w.db.queue:
 			if !open {
 				return batch
 			}
 			batch = append(batch, o)
+			bytes += len(o.body)
 		default:
 			return batch
 		}
@@ -172,67 +191,57 @@ func (w *writer) work(batch []*op) {
 		}
 		close(o.done)
 	}
-	if w.logged += w.c.pagesWritten(); err == nil && w.logged >= logPages {
-		w.logged = 0
-		if err := w.c.checkpoint(); err != nil {
-			// Nothing is lost: the log only grows until a later one succeeds.
-			slog.Warn("the database log could not be moved into the database", "err", err)
-		}
-	}
 }
 
-// transact applies the operations in one transaction. An error means that none
-// of them was done, or, after a failed commit, that it is not known.
+// transact decides about the operations, one after the other, and makes what they
+// write durable and visible, all of it at once. An error means that none of them was
+// done, or, where the journal could not be synced, that it is not known.
 func (w *writer) transact(ops []*op) (err error) {
-	committed := false
 	w.changes, w.dirty = w.changes[:0], false
+	w.journal.start()
+	committed := false
 	defer func() {
-		for k, e := range w.touched {
-			if !committed {
-				e = nil
+		for k, t := range w.touched {
+			if t.cached && !(committed && t.written) {
+				w.db.cache.settle(k, t.below)
 			}
-			w.db.cache.settle(k, e)
 		}
 		clear(w.touched)
-		if !committed {
-			w.rollback()
-		}
+		clear(w.values)
 	}()
-	if err := w.c.exec("BEGIN IMMEDIATE"); err != nil {
-		return err
-	}
-	now := w.db.clock()
 	for _, o := range ops {
 		if err := w.apply(o); err != nil {
 			return err
 		}
 	}
-	if err := w.writeFeed(now); err != nil {
+	if !w.dirty {
+		return nil
+	}
+	if err := w.journal.sync(); err != nil {
 		return err
 	}
-	if err := w.c.exec("COMMIT"); err != nil {
-		return err
-	}
-	committed = true
-	if w.dirty {
-		w.proven = time.Now()
-	}
-	w.db.feed.told(w.changes)
+	committed, w.proven = true, time.Now()
+	w.publish()
 	return nil
 }
 
-// rollback leaves a transaction that failed; some errors have ended it already.
-func (w *writer) rollback() {
-	w.db.feed.oldest = 0
-	if w.c.inTransaction() {
-		if err := w.c.exec("ROLLBACK"); err != nil {
-			slog.Error("a failed transaction could not be rolled back", "err", err)
+// publish lets everybody see what is durable now.
+func (w *writer) publish() {
+	ls := &w.db.layers
+	ls.mu.Lock()
+	ls.commits++
+	for k, t := range w.touched {
+		if t.written {
+			ls.young.set(k, t.now, t.below, ls.commits)
 		}
 	}
+	ls.young.changes += len(w.changes)
+	ls.mu.Unlock()
+	w.db.feed.tell(w.changes)
 }
 
 // apply carries out one operation. What it refuses goes into o.err; the error
-// returned ends the transaction.
+// returned ends the batch.
 func (w *writer) apply(o *op) error {
 	switch o.kind {
 	case opCreate:
@@ -242,32 +251,76 @@ func (w *writer) apply(o *op) error {
 	case opDelete:
 		return w.delete(o)
 	default: // opPing
-		if time.Since(w.proven) < time.Second {
+		if time.Since(w.proven) >= time.Second {
+			w.dirty = true
+			w.journal.nothing()
+		}
+		return nil
+	}
+}
+
+// turn begins a new layer and has the old one folded. While one is being folded, the
+// young one goes on.
+func (w *writer) turn() error {
+	ls := &w.db.layers
+	if ls.old != nil || len(ls.young.docs) == 0 {
+		return nil
+	}
+	next, err := w.journal.next(ls.young.gen + 1)
+	if err != nil {
+		return err
+	}
+	// Until the end is synced, the old journal can go on: the next record is then
+	// written over its end.
+	w.journal.end()
+	if err := w.journal.sync(); err != nil {
+		next.file.Close()
+		return err
+	}
+	w.journal.file.Close()
+	w.journal = next
+	ls.mu.Lock()
+	ls.old, ls.young = ls.young, newLayer(ls.young.gen+1)
+	ls.mu.Unlock()
+	w.folder.in <- ls.old
+	return nil
+}
+
+// folded drops the old layer, which stands in the database now. Its documents go
+// into the cache, in which they were in doubt as long as they were in a layer.
+func (w *writer) folded(err error) {
+	if w.stuck = err; err != nil {
+		return // the store closes; the journal keeps it
+	}
+	ls := &w.db.layers
+	old := ls.old
+	w.db.feed.folded(old.changes)
+	ls.mu.Lock()
+	ls.old = nil
+	ls.mu.Unlock()
+	for k, d := range old.docs {
+		if above := ls.young.docs[k]; above == nil {
+			w.db.cache.settle(k, d.now)
+		}
+	}
+}
+
+// foldAll folds everything there is.
+func (w *writer) foldAll() error {
+	for {
+		if w.stuck != nil {
+			return w.stuck
+		}
+		if w.db.layers.old != nil {
+			w.folded(<-w.folder.done)
+			continue
+		}
+		if len(w.db.layers.young.docs) == 0 {
 			return nil
 		}
-		w.dirty = true
-		return w.c.exec("UPDATE certlink_meta SET value = value + 1 WHERE name = 'pings'")
-	}
-}
-
-// state is the document as the transaction so far leaves it, as far as it is
-// known without reading; and marks it as in doubt.
-func (w *writer) state(k key) *entry {
-	e, ok := w.touched[k]
-	if !ok {
-		e = w.db.cache.take(k)
-		w.touched[k] = e
-	}
-	return e
-}
-
-// wrote notes a document as written by the transaction.
-func (w *writer) wrote(o *op, rev int64) {
-	w.dirty = true
-	o.entry.rev = rev
-	w.touched[o.key] = &o.entry
-	if o.c.Feed {
-		w.changes = append(w.changes, store.Change{Collection: o.c.Name, ID: o.id, Rev: rev})
+		if err := w.turn(); err != nil {
+			return err
+		}
 	}
 }
 

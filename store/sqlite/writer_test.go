@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -23,6 +24,14 @@ func stall(t *testing.T, db *DB) (release func()) {
 	}})
 	<-busy
 	return sync.OnceFunc(func() { close(done) })
+}
+
+// foldAll has everything folded into the database.
+func foldAll(t testing.TB, db *DB) {
+	t.Helper()
+	if err := db.submit(context.Background(), &op{kind: opCall, call: func(*conn) error { return db.writer.foldAll() }}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func doc(id string) store.Doc { return store.Doc{ID: id, Body: []byte(`{}`)} }
@@ -171,7 +180,8 @@ func TestRefusalsInABatch(t *testing.T) {
 	}
 	for _, fresh := range []bool{false, true} {
 		if fresh {
-			db.cache = newCache(0) // the file says the same
+			foldAll(t, db) // the file says the same
+			db.cache = newCache(0)
 		}
 		d, err := db.Get(t.Context(), "things", "old")
 		if err != nil || d.Rev != 2 || d.Index["owner"] != "o" || d.Index["slot"] != "s2" {
@@ -183,35 +193,49 @@ func TestRefusalsInABatch(t *testing.T) {
 	}
 }
 
-// TestFailedTransaction: when the transaction itself fails, all its callers hear
-// so, and neither the file nor the cache nor the feed keeps anything of it.
-func TestFailedTransaction(t *testing.T) {
+// TestFailedBatch: when the journal cannot be written, all callers hear so, and
+// neither the layers nor the feed keep anything of it.
+func TestFailedBatch(t *testing.T) {
 	db := open(t, t.TempDir(), helperSchema)
 	if err := db.Create(t.Context(), "things", doc("a")); err != nil {
 		t.Fatal(err)
 	}
 	from := mustNow(t, db)
-	call := func(sql string) {
+	journal := func(f *os.File) (was *os.File) {
 		t.Helper()
-		if err := db.submit(t.Context(), &op{kind: opCall, call: func(c *conn) error { return c.exec(sql) }}); err != nil {
+		if err := db.submit(t.Context(), &op{kind: opCall, call: func(*conn) error {
+			was, db.writer.journal.file = db.writer.journal.file, f
+			return nil
+		}}); err != nil {
 			t.Fatal(err)
 		}
+		return was
 	}
-	call("ALTER TABLE certlink_feed RENAME TO away") // so that the feed cannot be written, the last step
+	readOnly, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := journal(readOnly)
 	replaced := store.Doc{ID: "a", Rev: 1, Body: []byte(`{"n":2}`)}
 	if err := db.Replace(t.Context(), "things", replaced); !errors.Is(err, store.ErrUnavailable) {
+		t.Fatalf("got %v", err)
+	}
+	if err := db.Create(t.Context(), "things", doc("b")); !errors.Is(err, store.ErrUnavailable) {
 		t.Fatalf("got %v", err)
 	}
 	if d, err := db.Get(t.Context(), "things", "a"); err != nil || d.Rev != 1 || string(d.Body) != `{}` {
 		t.Fatalf("%+v, %v", d, err)
 	}
-	call("ALTER TABLE away RENAME TO certlink_feed")
+	journal(was).Close()
 	if err := db.Replace(t.Context(), "things", replaced); err != nil {
 		t.Fatal(err)
 	}
 	changes, _, err := db.Changes(t.Context(), from, 0)
 	if err != nil || len(changes) != 1 || changes[0].Rev != 2 {
 		t.Fatalf("%v, %v", changes, err)
+	}
+	if got := count(t, db, store.Query{}); got != 1 {
+		t.Fatalf("%d documents", got)
 	}
 }
 
@@ -237,6 +261,7 @@ func TestFeedIsTrimmed(t *testing.T) {
 			if err := db.Create(t.Context(), "things", doc(fmt.Sprint(now.Now().Unix()))); err != nil {
 				t.Fatal(err)
 			}
+			foldAll(t, db) // each makes a row
 		}
 	}
 	start := mustNow(t, db)
@@ -259,7 +284,7 @@ func TestFeedIsTrimmed(t *testing.T) {
 	db.Close()
 	db = open(t, dir, helperSchema, WithClock(now.Now))
 	now.Advance(time.Hour)
-	err := db.submit(t.Context(), &op{kind: opCall, call: func(*conn) error { db.writer.trimIdle(); return nil }})
+	err := db.submit(t.Context(), &op{kind: opCall, call: func(*conn) error { return db.writer.folder.trimIdle() }})
 	if err != nil {
 		t.Fatal(err)
 	}
