@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -72,6 +73,8 @@ type person struct {
 	// tab: the page shares its browser with others and must come to the front
 	// before anything is done on it; tabs behind are not drawn.
 	tab bool
+	// waits is how long to wait for something.
+	waits time.Duration
 }
 
 func open(t *testing.T, b *rod.Browser, name, url string, width, height int) *person {
@@ -112,6 +115,8 @@ func (p *person) must(err error) {
 
 const patience = 60 * time.Second
 
+func (p *person) patience() time.Duration { return cmp.Or(p.waits, patience) }
+
 // see waits for something with this test id.
 func (p *person) see(id string) *rod.Element {
 	p.t.Helper()
@@ -119,7 +124,7 @@ func (p *person) see(id string) *rod.Element {
 		_, err := p.page.Activate()
 		p.must(err)
 	}
-	e, err := p.page.Timeout(patience).Element(`[data-testid="` + id + `"]`)
+	e, err := p.page.Timeout(p.patience()).Element(`[data-testid="` + id + `"]`)
 	if err != nil {
 		p.t.Fatalf("%s does not see %s: %v\n%s", p.name, id, err, p.text())
 	}
@@ -138,7 +143,7 @@ func (p *person) text() string {
 // click presses what has the test id, as soon as it can be pressed.
 func (p *person) click(id string) {
 	p.t.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(p.patience())
 	for {
 		e := p.see(id)
 		err := e.Timeout(5*time.Second).Click(proto.InputMouseButtonLeft, 1)
@@ -167,7 +172,7 @@ func (p *person) press(keys ...input.Key) {
 // reads waits until the page shows the text.
 func (p *person) reads(want string) {
 	p.t.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(p.patience())
 	for {
 		if strings.Contains(p.text(), want) {
 			return
@@ -182,7 +187,7 @@ func (p *person) reads(want string) {
 // gone waits until nothing has the test id.
 func (p *person) gone(id string) {
 	p.t.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(p.patience())
 	for {
 		has, _, err := p.page.Has(`[data-testid="` + id + `"]`)
 		if err == nil && !has {

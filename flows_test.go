@@ -8,15 +8,36 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/go-rod/rod"
 	"github.com/go-rod/rod/lib/input"
 
 	"certlink/web"
 )
 
+// standard are the settings of an operator who set none.
+func standard(t *testing.T) settings {
+	t.Helper()
+	var c commands
+	k, err := kong.New(&c, kong.Name("certlink"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Parse([]string{"serve"}); err != nil {
+		t.Fatal(err)
+	}
+	return c.Serve.settings
+}
+
 // serve starts the whole program in demo mode, as make run does, on a port of
 // the system's choice.
-func serve(t *testing.T) (origin string) {
+func serve(t *testing.T, change ...func(*settings)) (origin string) {
+	t.Helper()
+	_, origin = serveProgram(t, change...)
+	return origin
+}
+
+func serveProgram(t *testing.T, change ...func(*settings)) (p *program, origin string) {
 	t.Helper()
 	if _, built := web.Assets(); !built {
 		if os.Getenv("CI") != "" {
@@ -30,11 +51,15 @@ func serve(t *testing.T) (origin string) {
 		t.Fatal(err)
 	}
 	origin = "http://" + ln.Addr().String()
-	s := settings{Addr: ln.Addr().String(), Data: t.TempDir(), Store: "embedded", Demo: true, BindingsEach: 1, StartsPerMin: 300, RequestsPerSec: 5000}
+	s := standard(t)
+	s.Addr, s.Data, s.Demo, s.StartsPerMin = ln.Addr().String(), t.TempDir(), true, 300
+	for _, c := range change {
+		c(&s)
+	}
 	if err := s.check(); err != nil {
 		t.Fatal(err)
 	}
-	p := &program{settings: s}
+	p = &program{settings: s}
 	if err := p.open(ctx, origin); err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +79,7 @@ func serve(t *testing.T) (origin string) {
 			t.Error("the server did not end")
 		}
 	})
-	return origin
+	return p, origin
 }
 
 const demoPIN = "274918"
@@ -83,7 +108,7 @@ func (p *person) signOut() {
 // attribute waits until the element has the value.
 func (p *person) attribute(id, name, want string) *rod.Element {
 	p.t.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(p.patience())
 	last := ""
 	for {
 		e := p.see(id)
@@ -267,7 +292,7 @@ func TestBindByScanning(t *testing.T) {
 func (p *person) chooseAndConfirm(holder string) {
 	p.t.Helper()
 	p.click("confirm")
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(p.patience())
 	for {
 		if has, _, err := p.page.Has(`[data-testid="pin-pad"]`); err == nil && has {
 			return
@@ -312,7 +337,7 @@ func (p *person) pick(among rod.Elements, texts ...string) {
 // rows waits until the table has n bindings and returns their texts.
 func (p *person) rows(n int) []string {
 	p.t.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(p.patience())
 	for {
 		rows, err := p.page.Elements(`[data-testid="binding-row"]`)
 		if err == nil && len(rows) == n {
@@ -379,7 +404,7 @@ func (p *person) openHere(b *rod.Browser) *person {
 	p.t.Helper()
 	p.attribute("qr-code", "data-state", "live")
 	p.click("same-device")
-	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(p.patience()); ; time.Sleep(50 * time.Millisecond) {
 		if pages, err := b.Pages(); err == nil {
 			for _, page := range pages {
 				if info, err := page.Info(); err == nil && strings.Contains(info.URL, "/q/") {

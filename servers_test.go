@@ -259,8 +259,8 @@ func (in *installation) start(r *running, addr string, skew time.Duration) *runn
 	if err != nil {
 		in.t.Fatal(err)
 	}
-	s := settings{Addr: ln.Addr().String(), PublicOrigin: in.origin, Data: in.data, Store: "embedded", Demo: true, BindingsEach: 1,
-		StartsPerMin: 100000, RequestsPerSec: 100000}
+	s := standard(in.t)
+	s.Addr, s.PublicOrigin, s.Data, s.Demo, s.StartsPerMin, s.RequestsPerSec = ln.Addr().String(), in.origin, in.data, true, 100000, 100000
 	if in.change != nil {
 		in.change(&s)
 	}
