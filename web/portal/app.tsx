@@ -13,6 +13,8 @@ import { DownloadsPage } from './pages/downloads'
 import { IntegratorPage, NoRight, NotFound, ReviewPage } from './pages/plain'
 import { RenewPage } from './pages/renew'
 import { BindingsPage } from './bindings/page'
+import { CertificatesPage } from './certificates/page'
+import { IssuingPage } from './issuing/page'
 import { AccountsPage } from './operator/accounts'
 import { OrganisationsPage } from './operator/organisations'
 import { AuditPage } from './operator/audit'
@@ -20,6 +22,7 @@ import { AuditPage } from './operator/audit'
 const pages: Record<Place, () => preact.JSX.Element> = {
   bindings: BindingsPage,
   apply: ApplyPage,
+  certificates: CertificatesPage,
   renew: RenewPage,
   downloads: DownloadsPage,
   account: AccountPage,
@@ -27,6 +30,7 @@ const pages: Record<Place, () => preact.JSX.Element> = {
   accounts: AccountsPage,
   audit: AuditPage,
   review: ReviewPage,
+  issuing: IssuingPage,
   integrator: IntegratorPage,
 }
 

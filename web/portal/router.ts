@@ -5,6 +5,7 @@ import type { Role } from '../shared/model'
 export const paths = {
   bindings: '/ca/bindings',
   apply: '/ca/apply',
+  certificates: '/ca/certificates',
   renew: '/ca/renew',
   downloads: '/downloads',
   account: '/account',
@@ -12,6 +13,7 @@ export const paths = {
   accounts: '/operator/accounts',
   audit: '/operator/audit',
   review: '/review',
+  issuing: '/review/issuing',
   integrator: '/integrator',
 } as const
 
@@ -20,11 +22,13 @@ export type Place = keyof typeof paths
 const open: Partial<Record<Place, Role[]>> = {
   bindings: ['admin', 'employee'],
   apply: ['admin', 'employee'],
+  certificates: ['admin', 'employee'],
   renew: ['admin', 'employee'],
   organisations: ['operator'],
   accounts: ['operator'],
   audit: ['operator'],
   review: ['reviewer'],
+  issuing: ['reviewer'],
   integrator: ['integrator'],
 }
 

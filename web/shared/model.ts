@@ -92,6 +92,9 @@ export interface CertificateView {
   algorithm: string
   not_before: string
   not_after: string
+  // Of one that was issued here.
+  id?: string
+  state?: string
 }
 
 export interface Binding {
@@ -100,6 +103,8 @@ export interface Binding {
   medium: Medium
   provider: NamedProvider
   certificate: CertificateView
+  // The encryption twin, where there is one.
+  pair?: CertificateView
   account: { id: string; login: string; name: string }
   organisation: { id: string; name: string }
   slot: number
@@ -132,7 +137,7 @@ export interface QRSession {
   device?: { name: string }
   subject?: { id: string; name: string; organisation: string }
   details: Record<string, string>
-  result?: { kind: 'binding'; id: string; binding: Binding } | { kind: 'certificate'; id: string; certificate: CertificateView }
+  result?: { kind: 'binding'; id: string; binding: Binding } | { kind: 'certificate'; id: string; certificate: CertificateView } | { kind: 'request'; id: string }
   failure?: { code: string; title_zh: string; title_en: string; extra?: Record<string, unknown> }
   reason?: { code: string; text?: string }
   // Only for callers with a token: cookie callers get it as a cookie.

@@ -2,12 +2,13 @@ import { useState } from 'preact/hooks'
 import { dateTime, groups, visible } from '../../shared/format'
 import type { Binding } from '../../shared/model'
 import { type Problem, asProblem } from '../../shared/problem'
-import { Button, Dialog, Icon, ProblemNote } from '../../shared/ui'
+import { Button, Dialog, Icon, Note, ProblemNote } from '../../shared/ui'
 import { download } from '../state'
 import { mediumName, providerName } from '../words'
+import { dead } from './table'
 import { algorithmName, b } from './words'
 
-export function DetailsDialog({ binding: x, onClose }: { binding: Binding; onClose: () => void }) {
+export function DetailsDialog({ binding: x, onClose, onRevoke }: { binding: Binding; onClose: () => void; onRevoke?: () => void }) {
   const [busy, setBusy] = useState(false)
   const [problem, setProblem] = useState<Problem | undefined>(undefined)
   const fetchEvidence = async () => {
@@ -38,9 +39,15 @@ export function DetailsDialog({ binding: x, onClose }: { binding: Binding; onClo
     [b('subject'), visible(c.subject)],
     [b('serialWhole'), c.serial, true],
     [b('fingerprint'), groups(c.fingerprint), true],
+    [b('pair'), x.pair ? x.pair.serial : '', true],
   ]
   return (
     <Dialog title={b('detailsTitle')} onClose={onClose} testid="details-dialog">
+      {dead(x) && (
+        <Note tone="danger">
+          <p>{b('deadText')}</p>
+        </Note>
+      )}
       <dl class="facts">
         {rows
           .filter(([, value]) => value !== '')
@@ -61,6 +68,13 @@ export function DetailsDialog({ binding: x, onClose }: { binding: Binding; onClo
         </p>
       )}
       {problem && <ProblemNote problem={problem} />}
+      {onRevoke && x.state === 'active' && x.certificate.id && !dead(x) && x.acts.includes('unbind') && (
+        <div class="dialog-foot">
+          <Button kind="quiet-danger" onClick={onRevoke} testid="details-revoke">
+            {b('revoke')}
+          </Button>
+        </div>
+      )}
     </Dialog>
   )
 }

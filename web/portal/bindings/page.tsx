@@ -10,7 +10,8 @@ import { call, has } from '../state'
 import { w } from '../words'
 import { BindDialog } from './bind'
 import { DetailsDialog } from './details'
-import { BindingTable } from './table'
+import { RevokeDialog } from '../certificates/revoke'
+import { BindingTable, holderOf } from './table'
 import { UnbindDialog } from './unbind'
 import { b } from './words'
 
@@ -32,6 +33,7 @@ export function BindingsPage() {
   const [fresh, setFresh] = useState<string | undefined>(undefined)
   const [unbinding, setUnbinding] = useState<Binding | undefined>(undefined)
   const [details, setDetails] = useState<Binding | undefined>(undefined)
+  const [revoking, setRevoking] = useState<Binding | undefined>(undefined)
   const [many, setMany] = useState(false)
   const cursor = cursors[cursors.length - 1] ?? ''
 
@@ -199,7 +201,28 @@ export function BindingsPage() {
           }}
         />
       )}
-      {details && <DetailsDialog binding={details} onClose={() => setDetails(undefined)} />}
+      {details && (
+        <DetailsDialog
+          binding={details}
+          onClose={() => setDetails(undefined)}
+          onRevoke={() => {
+            setRevoking(details)
+            setDetails(undefined)
+          }}
+        />
+      )}
+      {revoking?.certificate.id && (
+        <RevokeDialog
+          id={revoking.certificate.id}
+          holder={holderOf(revoking)}
+          bound
+          onClose={() => setRevoking(undefined)}
+          onDone={() => {
+            setRevoking(undefined)
+            list.reload()
+          }}
+        />
+      )}
     </div>
   )
 }

@@ -9,6 +9,11 @@ import { b } from './words'
 // From here on a certificate's end is worth a word.
 const near = 90
 
+// dead: the binding stands, and its certificate acts no more.
+export function dead(x: Binding): boolean {
+  return x.state === 'active' && (x.certificate.state === 'revoked' || x.certificate.state === 'superseded')
+}
+
 export function holderOf(x: Binding): string {
   return visible(x.certificate.holder_name || x.certificate.organisation_name || serialEnd(x.certificate.serial))
 }
@@ -91,7 +96,14 @@ export function BindingTable(p: Props) {
                   </span>
                 </td>
                 <td role="cell" data-label={b('state')}>
-                  <span class={x.state === 'active' ? 'badge badge-good' : 'badge'}>{x.state === 'active' ? b('active') : x.state === 'unbound' ? b('unbound') : x.state}</span>
+                  <span class="cell-stack">
+                    <span class={x.state === 'active' && !dead(x) ? 'badge badge-good' : 'badge'}>{x.state === 'active' ? b('active') : x.state === 'unbound' ? b('unbound') : x.state}</span>
+                    {dead(x) && (
+                      <span class="badge badge-danger" data-testid="binding-dead">
+                        {b(x.certificate.state === 'revoked' ? 'certRevoked' : 'certSuperseded')}
+                      </span>
+                    )}
+                  </span>
                 </td>
                 <td role="cell" class="col-acts">
                   <span class="acts">

@@ -90,7 +90,7 @@ function Confirmed(p: EndProps) {
   return (
     <Outcome icon="check" tone="good">
       <p class="outcome-lead" data-testid="outcome-text">
-        {c ? f('enrolledText') : f('confirmedOther')}
+        {c ? f('enrolledText') : r?.kind === 'request' ? f('requestedText') : f('confirmedOther')}
       </p>
       {c && (
         <dl class="facts outcome-facts">
