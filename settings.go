@@ -41,7 +41,7 @@ type settings struct {
 	RequestsPerSec      int      `name:"requests-per-second" env:"CERTLINK_REQUESTS_PER_SECOND" default:"5000" help:"Requests that this server takes in a second before it answers 503."`
 
 	channelSettings `embed:""`
-	Cashier cashierSettings `embed:""`
+	Cashier         cashierSettings `embed:""`
 }
 
 // check completes the settings and finds every mistake at once.

@@ -15,15 +15,18 @@ import { RenewPage } from './pages/renew'
 import { BindingsPage } from './bindings/page'
 import { CertificatesPage } from './certificates/page'
 import { IssuingPage } from './issuing/page'
+import { CashierPage } from './cashier/page'
+import { PaymentReviewPage } from './cashier/review'
 import { AccountsPage } from './operator/accounts'
 import { OrganisationsPage } from './operator/organisations'
 import { AuditPage } from './operator/audit'
 
-const pages: Record<Place, () => preact.JSX.Element> = {
+const pages: Record<Place, (p: { item: string }) => preact.JSX.Element> = {
   bindings: BindingsPage,
   apply: ApplyPage,
   certificates: CertificatesPage,
   renew: RenewPage,
+  cashier: CashierPage,
   downloads: DownloadsPage,
   account: AccountPage,
   organisations: OrganisationsPage,
@@ -31,6 +34,7 @@ const pages: Record<Place, () => preact.JSX.Element> = {
   audit: AuditPage,
   review: ReviewPage,
   issuing: IssuingPage,
+  reviewPayments: PaymentReviewPage,
   integrator: IntegratorPage,
 }
 
@@ -60,7 +64,7 @@ function Unreachable() {
 
 function Inside() {
   const { session } = useApp()
-  const place = usePlace()
+  const { place, item } = usePlace()
   const roles = session?.account.roles ?? []
   useEffect(() => {
     if (place === '') history.replaceState(null, '', '#/')
@@ -74,5 +78,5 @@ function Inside() {
     )
   }
   const Page = pages[at]
-  return <Layout place={at}>{allowed(at, roles) ? <Page key={at} /> : <NoRight place={at} onHome={() => go(home(roles))} />}</Layout>
+  return <Layout place={at}>{allowed(at, roles) ? <Page key={`${at} ${item}`} item={item} /> : <NoRight place={at} onHome={() => go(home(roles))} />}</Layout>
 }

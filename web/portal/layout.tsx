@@ -15,13 +15,16 @@ interface Node {
   key: Key
   icon?: IconName
   children?: Node[]
+  // In the trail, not in the menu: it is about one thing, and reached from there.
+  hidden?: boolean
 }
 
 const tree: Node[] = [
-  { key: 'desk', children: [{ key: 'system', children: [{ key: 'ca', icon: 'certificate', children: [{ key: 'bindings' }, { key: 'apply' }, { key: 'certificates' }, { key: 'renew' }] }] }] },
+  { key: 'desk', children: [{ key: 'system', children: [{ key: 'ca', icon: 'certificate', children: [{ key: 'bindings' }, { key: 'apply' }, { key: 'certificates' }, { key: 'renew' }, { key: 'cashier' }] }] }] },
   { key: 'operator', children: [{ key: 'organisations', icon: 'office' }, { key: 'accounts', icon: 'user' }, { key: 'audit', icon: 'history' }] },
   { key: 'review', icon: 'inbox' },
   { key: 'issuing', icon: 'certificate' },
+  { key: 'reviewPayments', icon: 'inbox' },
   { key: 'integrator', icon: 'link' },
   { key: 'downloads', icon: 'download' },
   { key: 'account', icon: 'lock' },
@@ -39,7 +42,7 @@ function trail(place: Place, nodes: Node[] = tree): Key[] {
 function Branch({ nodes, place, depth }: { nodes: Node[]; place: Place | 'unknown'; depth: number }) {
   const { session } = useApp()
   const roles = session?.account.roles ?? []
-  const shown = nodes.filter((n) => (n.children ? n.children.some((c) => (c.children ? visible(c) : allowed(c.key as Place, roles))) : allowed(n.key as Place, roles)))
+  const shown = nodes.filter((n) => !n.hidden && (n.children ? n.children.some((c) => (c.children ? visible(c) : allowed(c.key as Place, roles))) : allowed(n.key as Place, roles)))
   function visible(n: Node): boolean {
     return n.children ? n.children.some(visible) : allowed(n.key as Place, roles)
   }

@@ -1,6 +1,6 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
-import { allowed, home, href, paths, placeOf, type Place } from './router'
+import { allowed, home, href, itemOf, paths, placeOf, type Place } from './router'
 
 test('every place has an address of its own, and back', () => {
   const all = Object.keys(paths) as Place[]
@@ -14,6 +14,14 @@ test('addresses that are none, and the start', () => {
   assert.equal(placeOf('#/nowhere'), 'unknown')
   assert.equal(placeOf('#/ca/bindings?x=1'), 'bindings')
   assert.equal(placeOf('#/constructor'), 'unknown')
+})
+
+test('places that are about one thing', () => {
+  assert.equal(placeOf('#/ca/cashier/01m85-x?y'), 'cashier')
+  assert.equal(itemOf('#/ca/cashier/01m85-x?y'), '01m85-x')
+  assert.equal(itemOf('#/ca/cashier'), '')
+  assert.equal(href('cashier', 'x1'), '#/ca/cashier/x1')
+  for (const none of ['#/ca/cashier/', '#/ca/cashier/a/b', '#/ca/cashier/%2e', '#/ca/bindings/x']) assert.equal(placeOf(none), 'unknown')
 })
 
 test('each role begins where its work is', () => {

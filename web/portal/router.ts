@@ -7,6 +7,7 @@ export const paths = {
   apply: '/ca/apply',
   certificates: '/ca/certificates',
   renew: '/ca/renew',
+  cashier: '/ca/cashier',
   downloads: '/downloads',
   account: '/account',
   organisations: '/operator/organisations',
@@ -14,21 +15,27 @@ export const paths = {
   audit: '/operator/audit',
   review: '/review',
   issuing: '/review/issuing',
+  reviewPayments: '/review/payments',
   integrator: '/integrator',
 } as const
 
 export type Place = keyof typeof paths
+
+// Places that are about one thing: its id follows in the address, "/ca/cashier/…".
+const items: ReadonlySet<Place> = new Set<Place>(['cashier'])
 
 const open: Partial<Record<Place, Role[]>> = {
   bindings: ['admin', 'employee'],
   apply: ['admin', 'employee'],
   certificates: ['admin', 'employee'],
   renew: ['admin', 'employee'],
+  cashier: ['admin', 'employee'],
   organisations: ['operator'],
   accounts: ['operator'],
   audit: ['operator'],
   review: ['reviewer'],
   issuing: ['reviewer'],
+  reviewPayments: ['reviewer', 'operator'],
   integrator: ['integrator'],
 }
 
@@ -43,27 +50,40 @@ export function home(roles: Role[]): Place {
   return order.find((p) => allowed(p, roles)) ?? 'account'
 }
 
+function pathOf(hash: string): string {
+  return hash.replace(/^#/, '').replace(/\?.*$/, '')
+}
+
 export function placeOf(hash: string): Place | 'unknown' | '' {
-  const path = hash.replace(/^#/, '').replace(/\?.*$/, '')
+  const path = pathOf(hash)
   if (path === '' || path === '/') return ''
-  const found = Object.entries(paths).find(([, p]) => p === path)
-  return found ? (found[0] as Place) : 'unknown'
+  const places = Object.entries(paths) as [Place, string][]
+  const found = places.find(([, p]) => p === path) ?? places.find(([place, p]) => items.has(place) && path.startsWith(`${p}/`) && itemIn(path, p) !== '')
+  return found ? found[0] : 'unknown'
 }
 
-export function href(place: Place): string {
-  return `#${paths[place]}`
+const itemIn = (path: string, place: string) => /^[A-Za-z0-9_-]{1,64}$/.exec(path.slice(place.length + 1))?.[0] ?? ''
+
+// The id in the address of a place that is about one thing; '' for none.
+export function itemOf(hash: string): string {
+  const place = placeOf(hash)
+  return place === '' || place === 'unknown' ? '' : itemIn(pathOf(hash), paths[place])
 }
 
-export function go(place: Place): void {
-  location.hash = paths[place]
+export function href(place: Place, item?: string): string {
+  return `#${paths[place]}${item ? `/${item}` : ''}`
 }
 
-export function usePlace(): Place | 'unknown' | '' {
-  const [place, setPlace] = useState(() => placeOf(location.hash))
+export function go(place: Place, item?: string): void {
+  location.hash = href(place, item)
+}
+
+export function usePlace(): { place: Place | 'unknown' | ''; item: string } {
+  const [hash, setHash] = useState(() => location.hash)
   useEffect(() => {
-    const moved = () => setPlace(placeOf(location.hash))
+    const moved = () => setHash(location.hash)
     addEventListener('hashchange', moved)
     return () => removeEventListener('hashchange', moved)
   }, [])
-  return place
+  return { place: placeOf(hash), item: itemOf(hash) }
 }

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"image"
+	"image/png"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"certlink/cashier"
+	"certlink/internal/effect"
+)
+
+// heard is a room that is told of its orders, and nothing else: what is bought is
+// another test's business.
+func heard(p *program) {
+	p.subjects["application"] = func(context.Context, effect.Effect) error { return nil }
+}
+
+// owes opens an order for a demo account, as an application does.
+func (p *program) owes(t *testing.T, login, subject string, fen int64) *cashier.Order {
+	t.Helper()
+	ctx := context.Background()
+	list, _, err := p.accounts.List(ctx, nil, login)
+	if err != nil || len(list) == 0 {
+		t.Fatal(login, err)
+	}
+	a := list[0]
+	o, err := p.orders.Open(ctx, cashier.OrderRequest{Subject: cashier.Subject{Kind: "application", ID: subject}, Account: a.ID, Organisation: a.OrganisationID,
+		Lines: []cashier.Line{{Name: "CA介质", Category: "数字证书服务", Unit: "个", Quantity: 1, UnitFen: fen}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// proof is a file that somebody hands in.
+func proof(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "回单.png")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := png.Encode(f, image.NewGray(image.Rect(0, 0, 80, 60))); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// choose gives a file input a file.
+func (p *person) choose(id, path string) {
+	p.t.Helper()
+	p.must(p.see(id).SetFiles([]string{path}))
+}
+
+func TestPayingInABrowser(t *testing.T) {
+	p, origin := serveProgram(t, heard)
+	o := p.owes(t, "zhangwei", "a1", 20000)
+	clerk := open(t, browser(t, nil), "clerk", origin+"/portal/", 1280, 900)
+	clerk.tab = true
+	clerk.signInAs("zhangwei")
+	to := func(place string) { clerk.must(clerk.page.Navigate(origin + "/portal/#" + place)) }
+	to("/ca/cashier/" + o.ID)
+	clerk.click("method-sandbox")
+	clerk.click("pay")
+	clerk.attribute("pay-code", "data-state", "live")
+	clerk.see("sandbox-mark")
+	clerk.shot("cashier-sandbox")
+
+	// The bank refuses first; then the payer pays, and the page follows by itself.
+	act := func(what string) {
+		t.Helper()
+		link := clerk.see("open-sandbox")
+		href, err := link.Attribute("href")
+		clerk.must(err)
+		bank := open(t, clerk.page.Browser(), "bank", *href, 700, 800)
+		bank.tab = true
+		bank.click("sandbox-" + what)
+		bank.see("sandbox-state")
+		bank.shot("sandbox-" + what)
+		bank.must(bank.page.Close())
+	}
+	act("fail")
+	clerk.see("attempt-ended")
+	clerk.click("pay")
+	clerk.attribute("pay-code", "data-state", "live")
+	act("twice")
+	clerk.see("paid")
+	clerk.shot("cashier-paid")
+
+	// By transfer: the proof is rejected once, then accepted.
+	o = p.owes(t, "zhangwei", "a2", 5000)
+	to("/ca/cashier/" + o.ID)
+	reviewer := open(t, browser(t, nil), "reviewer", origin+"/portal/", 1280, 900)
+	reviewer.signInAs("reviewer")
+	for _, accepted := range []bool{false, true} {
+		clerk.click("method-offline")
+		clerk.click("pay")
+		clerk.choose("proof-file", proof(t))
+		clerk.click("proof-send")
+		clerk.see("proof-review")
+		reviewer.click("nav-reviewPayments")
+		reviewer.must(reviewer.page.Reload())
+		if accepted {
+			reviewer.click("proof-accept")
+		} else {
+			reviewer.click("proof-reject")
+			reviewer.write("reason", "金额看不清")
+			reviewer.shot("payment-reject")
+		}
+		reviewer.click("payment-go")
+		reviewer.see("empty")
+		if !accepted {
+			clerk.see("proof-rejected")
+			clerk.reads("金额看不清")
+		}
+	}
+	clerk.see("paid")
+
+	o = p.owes(t, "zhangwei", "a3", 0)
+	to("/ca/cashier/" + o.ID)
+	clerk.click("complete")
+	clerk.see("paid")
+	clerk.click("nav-cashier")
+	clerk.see("order-row")
+	clerk.shot("orders")
+}
+
+// Every mistake in what says how to be paid is named at the start, at once.
+func TestMistakesInPaymentSettings(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "empty")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := settings{Addr: "127.0.0.1:8080", Store: "embedded", BindingsEach: 1, StartsPerMin: 1, RequestsPerSec: 1, Cashier: cashierSettings{
+		OrderDays: 99, WechatMerchant: "x", WechatPrivateKey: empty, AlipayApp: "x", AlipayPublicKey: "/nowhere", TransferPayee: "x",
+	}}
+	err := s.check()
+	if err == nil {
+		t.Fatal("nothing is wrong")
+	}
+	for _, name := range []string{
+		"CERTLINK_ORDER_DAYS", "CERTLINK_WECHATPAY_MERCHANT_ID", "CERTLINK_WECHATPAY_APP_ID", "CERTLINK_WECHATPAY_CERT_SERIAL", "CERTLINK_WECHATPAY_PRIVATE_KEY_FILE",
+		"CERTLINK_WECHATPAY_API_V3_KEY_FILE", "CERTLINK_WECHATPAY_PUBLIC_KEY_FILE", "CERTLINK_ALIPAY_APP_ID", "CERTLINK_ALIPAY_SELLER_ID",
+		"CERTLINK_ALIPAY_PRIVATE_KEY_FILE", "CERTLINK_ALIPAY_PUBLIC_KEY_FILE", "CERTLINK_TRANSFER_PAYEE",
+	} {
+		if !slices.ContainsFunc(strings.Split(err.Error(), "\n"), func(line string) bool { return strings.HasPrefix(line, name) }) {
+			t.Errorf("%s is not named:\n%v", name, err)
+		}
+	}
+}
