@@ -24,11 +24,10 @@ func heard(p *program) {
 func (p *program) owes(t *testing.T, login, subject string, fen int64) *cashier.Order {
 	t.Helper()
 	ctx := context.Background()
-	list, _, err := p.accounts.List(ctx, nil, login)
-	if err != nil || len(list) == 0 {
-		t.Fatal(login, err)
+	a, err := p.accounts.ByLogin(ctx, login)
+	if err != nil {
+		t.Fatal(err)
 	}
-	a := list[0]
 	o, err := p.orders.Open(ctx, cashier.OrderRequest{Subject: cashier.Subject{Kind: "application", ID: subject}, Account: a.ID, Organisation: a.OrganisationID,
 		Lines: []cashier.Line{{Name: "CA介质", Category: "数字证书服务", Unit: "个", Quantity: 1, UnitFen: fen}}})
 	if err != nil {
@@ -59,7 +58,8 @@ func (p *person) choose(id, path string) {
 }
 
 func TestPayingInABrowser(t *testing.T) {
-	p, origin := serveProgram(t, heard)
+	p, origin := serveProgram(t)
+	heard(p)
 	o := p.owes(t, "zhangwei", "a1", 20000)
 	clerk := open(t, browser(t, nil), "clerk", origin+"/portal/", 1280, 900)
 	clerk.tab = true
