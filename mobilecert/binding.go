@@ -132,6 +132,7 @@ var bindingCollection = store.Collection{Name: "bindings", Indexes: []store.Inde
 	{Name: "certificate", Unique: true}, // content, while active
 	{Name: "slot", Unique: true},        // account and slot, while active
 	{Name: "device"},                    // device, while active
+	{Name: "pair"},                      // content of the encryption twin, while active
 	// The lists, newest last. The bound account's past stands in an index of its
 	// own, so that a binding being made costs no entry in it: the active ones are
 	// found by their slots.
@@ -159,6 +160,9 @@ func bindingRecord(s store.Store) store.Record[Binding] {
 				ix["certificate"] = b.Certificate.Content
 				ix["slot"] = slotKey(b.Account.ID, b.Slot)
 				ix["device"] = b.Device
+				if b.Pair != nil {
+					ix["pair"] = b.Pair.Content
+				}
 				ix["organisation"] = store.Key(b.Account.OrganisationID, listActive, b.place())
 			} else {
 				ix["organisation"] = store.Key(b.Account.OrganisationID, listPast, b.place())

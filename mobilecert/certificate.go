@@ -32,7 +32,7 @@ const (
 // nextCertificate lists every transition there is. A superseded certificate can
 // still be revoked: its key may be lost later, and old signatures stay around.
 var nextCertificate = map[CertificateState][]CertificateState{
-	Issuing:    {Issued, Waiting},
+	Issuing:    {Issued, Waiting, Declined},
 	Waiting:    {Issued, Declined},
 	Issued:     {Superseded, Revoked},
 	Superseded: {Revoked},

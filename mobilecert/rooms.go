@@ -1,0 +1,58 @@
+package mobilecert
+
+import (
+	"context"
+	"errors"
+
+	"certlink/confirm"
+	"certlink/store"
+)
+
+// What the rooms within this one (bids, renewal) ask of it.
+
+// May says why who may not act for an account of that organisation.
+func (w Who) May(account, organisation string) error { return w.may(account, organisation) }
+
+// Asks is who stands behind a request, as this package knows people.
+func Asks(r confirm.Request) Who { return whoAsks(r) }
+
+// PhonesOf lists a provider's telephone numbers, none for one that has left the
+// catalogue.
+func (c *Catalogue) PhonesOf(provider string) []string {
+	p := c.byID[provider]
+	if p == nil {
+		return nil
+	}
+	return p.numbers()
+}
+
+// Extendable says why a certificate can have no successor, nil where it can.
+func (c *Certificate) Extendable() error { return c.extendable() }
+
+// Result is what the phone gets that has asked for the certificate.
+func (c *Certificate) Result() CertificateResult { return resultOfCertificate(c) }
+
+// ByContent finds the document of a certificate by its ContentID.
+func (v *Certificates) ByContent(ctx context.Context, content string) (*Certificate, error) {
+	c, _, err := v.docs.First(ctx, store.Equal("content", content))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, ErrCertificateUnknown
+	}
+	return c, err
+}
+
+// Abandon gives an intent up whose statement has come to nothing, so that another
+// statement can ask for the same. What was signed for it is never handed out: its
+// signer finds that the intent has changed. What has been issued stays issued.
+func (v *Certificates) Abandon(ctx context.Context, id string) error {
+	_, err := v.change(ctx, id, func(c *Certificate) error {
+		if c.State != Issuing {
+			return store.ErrUnchanged
+		}
+		return c.move(Declined, v.cfg.Clock(), Actor{ID: c.Account.ID, Name: c.Account.Name}, "", "abandoned")
+	})
+	if errors.Is(err, ErrCertificateUnknown) {
+		return nil
+	}
+	return err
+}
