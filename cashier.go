@@ -127,7 +127,9 @@ func (p *program) openCashier(origin string) error {
 	if err != nil {
 		return err
 	}
-	p.subjects = map[string]push.Handler{}
+	if p.subjects == nil {
+		p.subjects = map[string]push.Handler{}
+	}
 	p.orders, err = cashier.New(cashier.Config{
 		Store: p.store, Clock: p.clock, Hub: p.hub, Log: p.log, Providers: providers,
 		Life: time.Duration(p.settings.Cashier.OrderDays) * 24 * time.Hour,

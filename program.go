@@ -63,6 +63,7 @@ type program struct {
 	server       *api.Server
 
 	pushing
+	renewing
 	desk *desk.Service // statements for U-Keys
 	paying
 }
@@ -70,7 +71,7 @@ type program struct {
 // schema is every collection of every room.
 func schema() []store.Collection {
 	return slices.Concat(account.Collections(), mobilecert.Collections(), confirm.Collections(), qr.Collections(),
-		cashier.Collections(), desk.Collections(),
+		cashier.Collections(), desk.Collections(), renewalSchema(),
 		push.Collections(), audit.Collections(), upload.Collections(), lease.Collections(), []store.Collection{revocationLists})
 }
 
@@ -148,6 +149,7 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 	enroll := mobilecert.NewEnroll(config, certificates)
 	// The table of purposes: adding one is a line here.
 	purposes := []confirm.Purpose{mobilecert.NewBind(config, bindings), enroll}
+	purposes = append(purposes, p.openRenewal(config, certificates, bindings)...)
 	p.engine, err = confirm.New(confirm.Config{
 		Store: p.store, Clock: p.clock, Audience: origin, Directory: p.accounts, Certificates: certificates,
 		Policy: p.catalogue.Policy, Revocation: p.revocation(certificates), Purposes: purposes,
@@ -178,7 +180,7 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.server, err = api.New(api.Config{
 		Origin: origin, TrustedProxies: prefixes(s.TrustedProxies), WidgetOrigins: s.WidgetOrigins, Demo: s.Demo, Version: version,
-		Prompts: p.prompts, Phones: p.phones,
+		Prompts: p.prompts, Phones: p.phones, Bids: p.bids, Renewals: p.renewals,
 		Accounts: p.accounts, QR: p.qr, Desk: p.desk, Bridge: s.bridge(), DemoUKey: p.demoUKey(config, certificates), Engine: p.engine, Store: p.store,
 		Orders: p.orders, Sandbox: p.payments,
 		Catalogue: p.catalogue, Certificates: certificates, Bindings: bindings, Products: config.Products.List(), Audit: p.audit, Uploads: p.uploads, Authority: p.publications(certificates),
@@ -245,9 +247,8 @@ func (p *program) openPush() error {
 		effect.Push:    p.outbox.Carry(effect.Push),
 		effect.Mail:    p.outbox.Carry(effect.Mail),
 		qr.EffectNotMe: p.qr.CarryNotMe,
-
-		mobilecert.EffectSupersede: p.certificates.CarrySupersede,
 	}
+	maps.Copy(handlers, p.renewalHandlers())
 	maps.Copy(handlers, p.orderHandlers())
 	maps.Copy(handlers, p.promptHandlers())
 	p.relay = push.NewRelay(p.store, schema(), handlers)
@@ -274,6 +275,7 @@ func (p *program) run(ctx context.Context, ln net.Listener) error {
 	every("relay", 300*time.Millisecond, p.relay.Run)
 	every("orders", time.Second, p.orders.Sweep)
 	every("sandbox", time.Second, p.notify)
+	every("renewals", 30*time.Second, p.renewals.Sweep)
 	every("outbox", 500*time.Millisecond, p.outbox.Deliver)
 	every("house", time.Minute, func(ctx context.Context) error {
 		_, err := p.accounts.Sweep(ctx)

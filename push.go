@@ -22,7 +22,7 @@ func (p *program) openPrompts() {
 		Store: p.store, Clock: p.clock, Hub: p.hub, Engine: p.engine, Phones: p.phones, Times: push.DefaultPromptTimes(),
 		DeviceName: p.deviceName, Party: p.party,
 		// Who wants to know how prompts end, by purpose.
-		Told: map[string]push.Handler{},
+		Told: map[string]push.Handler{"extend": p.renewals.CarryPrompt, "acknowledge": p.renewals.CarryPrompt},
 	})
 }
 

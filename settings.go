@@ -42,6 +42,7 @@ type settings struct {
 
 	channelSettings `embed:""`
 	Cashier         cashierSettings `embed:""`
+	renewalSettings `embed:""`
 }
 
 // check completes the settings and finds every mistake at once.
@@ -107,6 +108,7 @@ func (s *settings) check() error {
 		bad("CERTLINK_BINDINGS_PER_ACCOUNT must be from 1 to 20")
 	}
 	s.Cashier.check(bad)
+	s.renewalSettings.check(bad)
 	if s.StartsPerMin < 1 || s.RequestsPerSec < 1 {
 		bad("CERTLINK_STARTS_PER_MINUTE and CERTLINK_REQUESTS_PER_SECOND must be 1 or more")
 	}

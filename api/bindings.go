@@ -48,7 +48,7 @@ func (s *Server) getBindings(c *call) error {
 	if err != nil {
 		return err
 	}
-	out := page[mobilecert.BindingView]{Items: []mobilecert.BindingView{}, Next: string(next)}
+	out := page[bindingView]{Items: []bindingView{}, Next: string(next)}
 	for _, b := range list {
 		v, err := s.showBinding(c, b, by)
 		if err != nil {
@@ -59,11 +59,20 @@ func (s *Server) getBindings(c *call) error {
 	return c.ok(out)
 }
 
+// bindingView is a binding with what to know before it is removed.
+type bindingView struct {
+	mobilecert.BindingView
+	OpenBids *openBids `json:"open_bids,omitempty"`
+}
+
 // showBinding adds how the certificate of an active binding stands, if it was
 // issued here: a revoked one acts no more, though the binding has not been removed.
-func (s *Server) showBinding(c *call, b *mobilecert.Binding, by mobilecert.Who) (v mobilecert.BindingView, err error) {
-	v = b.View(by)
+func (s *Server) showBinding(c *call, b *mobilecert.Binding, by mobilecert.Who) (v bindingView, err error) {
+	v.BindingView = b.View(by)
 	if b.State == mobilecert.Active {
+		if v.OpenBids, err = s.openBidsOf(c.ctx, b.Certificate.Content); err != nil {
+			return v, err
+		}
 		var state mobilecert.CertificateState
 		v.Certificate.ID, state, err = s.Certificates.StateOf(c.ctx, b.Certificate.Content)
 		v.Certificate.State = string(state)

@@ -305,6 +305,7 @@ var never = map[string]string{
 	"typed_code_not_allowed":         "for the purpose login, which does not exist yet",
 	"prompt_by_scan":                 "only asked of providers whose identity check is off, and those issue nothing here (TestWhatNeedsDigitsIsNotSent)",
 	"prompts_too_many":               "what pages can ask for collapses, so no page fills a phone's queue; renewals could",
+	"extension_under_way":            "an extension is under way for as long as the issuer takes (TestASecondStatementTakesOver)",
 	"issue_request_invalid":          "a defect of ours: what is certified has been checked before the statement was made",
 }
 

@@ -230,7 +230,7 @@ func (s *Server) getPhoneSessions(c *call) error {
 // phoneCertificates is a page of certificates; the first one also lists what was
 // handed in and is not made (yet).
 type phoneCertificates struct {
-	page[mobilecert.PhoneCertificate]
+	page[phoneCertificateView]
 	Asked []mobilecert.PhoneAsked `json:"asked"`
 }
 
@@ -243,7 +243,7 @@ func (s *Server) getPhoneCertificates(c *call) error {
 	if err != nil {
 		return err
 	}
-	out := phoneCertificates{page[mobilecert.PhoneCertificate]{Items: []mobilecert.PhoneCertificate{}, Next: string(next)}, []mobilecert.PhoneAsked{}}
+	out := phoneCertificates{page[phoneCertificateView]{Items: []phoneCertificateView{}, Next: string(next)}, []mobilecert.PhoneAsked{}}
 	if after == "" {
 		asked, err := s.Certificates.ListAsked(c.ctx, c.device)
 		if err != nil {
@@ -258,7 +258,11 @@ func (s *Server) getPhoneCertificates(c *call) error {
 		if err != nil {
 			return err
 		}
-		out.Items = append(out.Items, cert.PhoneView(s.Catalogue, b, s.Clock()))
+		v := phoneCertificateView{PhoneCertificate: cert.PhoneView(s.Catalogue, b, s.Clock())}
+		if err := s.phoneExtras(c, cert, &v); err != nil {
+			return err
+		}
+		out.Items = append(out.Items, v)
 	}
 	return c.ok(out)
 }

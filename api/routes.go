@@ -75,6 +75,7 @@ func (s *Server) routes() {
 	s.add("GET", "/v1/phone/certificates", phone, s.getPhoneCertificates)
 	s.phonePromptRoutes()
 	s.promptRoutes()
+	s.renewalRoutes()
 
 	// Those who load people, and who run the installation.
 	s.add("GET", "/v1/accounts", signedIn, s.getAccounts)

@@ -32,6 +32,8 @@ import (
 	"certlink/internal/fault"
 	"certlink/internal/upload"
 	"certlink/mobilecert"
+	"certlink/mobilecert/bids"
+	"certlink/mobilecert/renewal"
 	"certlink/push"
 	"certlink/qr"
 	"certlink/store"
@@ -57,6 +59,8 @@ type Config struct {
 	Catalogue    *mobilecert.Catalogue
 	Certificates *mobilecert.Certificates
 	Bindings     *mobilecert.Bindings
+	Bids         *bids.Ledger
+	Renewals     *renewal.Service
 	Products     []*mobilecert.Product // what can be collected; shown in demo mode
 	Audit        *audit.Log
 	Store        store.Store // asked by /readyz

@@ -147,7 +147,8 @@ type asked struct {
 // readAsked reads the request to begin a session.
 func (c *call) readAsked() (*asked, error) {
 	a := new(asked)
-	given := map[string]*string{"provider": new(string), "product": new(string), "application": new(string)}
+	given := map[string]*string{"provider": new(string), "product": new(string), "application": new(string),
+		"renewal": new(string), "certificate": new(string)}
 	members := object{{"purpose", &a.purpose, true}, {"account", &a.subject, false}, {"actor", &a.actor, false}}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		members = append(members, member{name, given[name], false})
@@ -182,7 +183,8 @@ func (s *Server) postQRSession(c *call) error {
 }
 
 // purposeParams are the members that a purpose has; one of them is needed.
-var purposeParams = map[string][]string{"bind": {"provider"}, "enroll": {"product", "application"}}
+var purposeParams = map[string][]string{"bind": {"provider"}, "enroll": {"product", "application"},
+	"extend": {"renewal"}, "acknowledge": {"certificate"}, "replace": {"renewal"}}
 
 // paramsOf takes the one member that the purpose has, and none of another's.
 func paramsOf(purpose string, given map[string]*string) (map[string]string, error) {

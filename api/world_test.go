@@ -29,6 +29,8 @@ import (
 	"certlink/internal/seal"
 	"certlink/internal/upload"
 	"certlink/mobilecert"
+	"certlink/mobilecert/bids"
+	"certlink/mobilecert/renewal"
 	"certlink/push"
 	"certlink/qr"
 	"certlink/store"
@@ -74,7 +76,8 @@ func (c *shifted) Advance(d time.Duration) { c.offset.Add(int64(d)) }
 func (c *shifted) Stop(at time.Time) { c.stopped.Store(&at) }
 
 func schema() []store.Collection {
-	return slices.Concat(account.Collections(), mobilecert.Collections(), confirm.Collections(), qr.Collections(), desk.Collections(), audit.Collections(), push.Collections(), cashier.Collections(), upload.Collections())
+	return slices.Concat(account.Collections(), mobilecert.Collections(), confirm.Collections(), qr.Collections(), desk.Collections(), audit.Collections(), push.Collections(), cashier.Collections(), upload.Collections(),
+		bids.Collections(), renewal.Collections())
 }
 
 // template is an installation with the demo people in it and each of them signed
@@ -159,7 +162,9 @@ type world struct {
 	qr       *qr.Service
 	prompts  *push.Prompts
 	money
-	phones *push.Phones
+	phones   *push.Phones
+	bids     *bids.Ledger
+	renewals *renewal.Service
 	desk   *desk.Service
 	hub    *feed.Hub
 	srv    *api.Server
@@ -177,6 +182,7 @@ type settings struct {
 	listener func(net.Listener) net.Listener
 	products []*mobilecert.Product
 	grants   mobilecert.Grants
+	site     renewal.Site
 	// store wraps the engine.
 	store func(store.Store) store.Store
 }
@@ -308,9 +314,10 @@ func (w *world) start() {
 	check(t, err)
 	w.certs, w.bindings = mobilecert.NewCertificates(cfg), mobilecert.NewBindings(cfg)
 	enroll := mobilecert.NewEnroll(cfg, w.certs)
+	purposes := append([]confirm.Purpose{mobilecert.NewBind(cfg, w.bindings), enroll}, w.renewing(cfg, &s)...)
 	engine, err := confirm.New(confirm.Config{
 		Store: db, Clock: w.clock.Now, Audience: s.api.Origin, Directory: w.accounts, Certificates: w.certs,
-		Policy: cfg.Catalogue.Policy, Revocation: w.revoked, Purposes: []confirm.Purpose{mobilecert.NewBind(cfg, w.bindings), enroll},
+		Policy: cfg.Catalogue.Policy, Revocation: w.revoked, Purposes: purposes,
 	})
 	check(t, err)
 	w.qr = qr.New(qr.Config{
@@ -321,11 +328,13 @@ func (w *world) start() {
 	w.phones = push.NewPhones(db, w.clock.Now, w.hub)
 	w.prompts = push.NewPrompts(push.PromptsConfig{
 		Store: db, Clock: w.clock.Now, Hub: w.hub, Engine: engine, Phones: w.phones, Times: push.DefaultPromptTimes(), DeviceName: w.deviceName,
+		Party: w.party, Told: map[string]push.Handler{"extend": w.renewals.CarryPrompt, "acknowledge": w.renewals.CarryPrompt},
 	})
 	w.desk = desk.New(desk.Config{Store: db, Clock: w.clock.Now, Hub: w.hub, Engine: engine, Times: desk.DefaultTimes(), MaxOpen: 20})
 	c := s.api
 	w.pays(&c)
 	c.Prompts, c.Phones = w.prompts, w.phones
+	c.Bids, c.Renewals = w.bids, w.renewals
 	c.Desk, c.Bridge = w.desk, api.Bridge{Origin: "http://127.0.0.1:23917", Version: "test"}
 	c.DemoUKey = mobilecert.NewDemoUKey(cfg, w.certs, "huixin", mobilecert.BuiltinIssuer{Authority: ca})
 	c.Accounts, c.QR, c.Engine, c.Catalogue, c.Certificates, c.Bindings = w.accounts, w.qr, engine, cfg.Catalogue, w.certs, w.bindings
@@ -365,7 +374,9 @@ func (w *world) settle() {
 	done := func(context.Context, effect.Effect) error { return nil }
 	check(w.t, push.NewRelay(w.store, schema(), map[string]push.Handler{
 		effect.Audit: audit.New(w.store).Carry, cashier.EffectOrder: done, qr.EffectNotMe: w.qr.CarryNotMe, effect.Webhook: done, effect.Push: done,
-		push.EffectPromptEnded: w.prompts.CarryEnded,
+		push.EffectPromptEnded: w.prompts.CarryEnded, push.EffectPrompt: w.prompts.Carry, mobilecert.EffectIssued: done,
+		mobilecert.EffectSupersede: w.renewals.CarrySuccessor, bids.EffectGuard: w.bids.CarryGuard,
+		bids.EffectAcknowledged: w.renewals.CarryAcknowledged, cashier.EffectCompleted: done, cashier.EffectRefund: done,
 	}).Run(ctx))
 }
 

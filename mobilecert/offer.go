@@ -61,6 +61,7 @@ func (r *reader) product(v any, at string, p *Provider) *Product {
 		Algorithm: trust.Algorithm(o.oneOf("algorithm", string(trust.SM2SM3), string(trust.ES256), string(trust.SM2SM3))),
 		Term:      time.Duration(days) * 24 * time.Hour,
 	}
+	q.KeepKey = o.oneOf("extend_key", "new", "new", "same") == "same"
 	if q.ID != "" && !idForm.MatchString(q.ID) {
 		r.m.add(at+"/id", "must be 2 to 32 of a-z, 0-9 and -, beginning with a letter")
 	}

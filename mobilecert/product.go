@@ -62,6 +62,8 @@ type Product struct {
 	Term      time.Duration
 	Issuer    Issuer
 	Medium    Medium // "" means Mobile
+	// KeepKey: an extension is for the same key; otherwise for a new one.
+	KeepKey bool
 	// Offer is what it takes to apply for it; nil where nobody applies.
 	Offer *Offer
 	Form  authority.Form

@@ -158,7 +158,7 @@ func (p *Acknowledge) Done(ctx context.Context, s *confirm.Statement) (*confirm.
 }
 
 func acknowledged(s *confirm.Statement) (*confirm.Result, error) {
-	view, err := json.Marshal(map[string]string{"kind": "acknowledgement", "id": s.ID, "certificate": s.Details["certificate"], "bids_count": s.Details["bids_count"]})
+	view, err := json.Marshal(map[string]string{"kind": "acknowledgement", "id": s.ID, "fingerprint": s.Details["certificate"]})
 	if err != nil {
 		return nil, err
 	}

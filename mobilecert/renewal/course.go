@@ -2,6 +2,7 @@ package renewal
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"certlink/confirm"
@@ -56,7 +57,8 @@ func (v *Service) Leave(ctx context.Context, by mobilecert.Who, id, back string)
 	order, err := v.cfg.Site.Begin(ctx, SiteRequest{Renewal: n.ID, Certificate: old.DER, Back: back,
 		Until: stamp(termFrom(now, old.NotAfter).Add(n.Term))})
 	if err != nil {
-		return nil, ErrSite.Because(err).With("phones", v.cfg.Catalogue.PhonesOf(n.Certificate.Provider))
+		err = ErrSite.Because(err).With("phones", v.cfg.Catalogue.PhonesOf(n.Certificate.Provider))
+		return nil, errors.Join(err, v.cfg.Bids.Release(ctx, n.Certificate.Content, n.ID))
 	}
 	return v.change(ctx, id, func(n *Renewal) error {
 		if n.State == Extending {
@@ -115,7 +117,7 @@ func (v *Service) rejected(ctx context.Context, n *Renewal, note string) error {
 			return store.ErrUnchanged
 		}
 		n.Course.Step, n.Course.Note = StepRejected, note
-		n.Attempt, n.Failure = nil, "authority_rejected"
+		n.Attempt, n.Failure = nil, ErrSiteRejected.Code
 		now := v.cfg.Clock()
 		n.notify("renewal_rejected", now)
 		return n.move(Extension, now, mobilecert.Actor{ID: "authority"}, "", "")

@@ -21,10 +21,10 @@ var (
 	ErrExpired = fault.New(fault.Conflict, "renewal_identity_needed",
 		"证书在延期之前已过期，旧密钥不能再确认延期。请重新核验身份后领取新证书，无需再次付费。",
 		"The certificate expired before it was extended, so its key can no longer confirm. Have your identity verified again and collect a new certificate; there is nothing more to pay.")
-	ErrNotExpired = fault.New(fault.Conflict, "renewal_identity_not_needed",
-		"证书仍在有效期内，请在手机上确认延期，无需重新核验身份。", "The certificate is still valid: confirm the extension on the phone. The identity need not be verified again.")
 	ErrBusy = fault.New(fault.Conflict, "extension_under_way",
 		"该证书正在延期。请稍候查看结果。", "This certificate is being extended. Wait a moment and look at the result.")
+	ErrRejected = fault.New(fault.Conflict, "extension_rejected",
+		"持有人在手机上拒绝了延期，证书没有延期。可以再次推送到手机。", "The holder said no on the phone, so the certificate was not extended. The phone can be asked again.")
 	ErrToken = fault.New(fault.Conflict, "extension_by_token",
 		"U-Key 证书不能在手机上延期。请在网页点击“去延期”，到 CA 服务商平台办理。", "The certificate of a U-Key is not extended on a phone. Choose “Extend” on the web page, which leads to the authority's site.")
 	ErrPhone = fault.New(fault.Conflict, "extension_by_phone",
@@ -39,6 +39,8 @@ var (
 var (
 	ErrSite = fault.New(fault.Unavailable, "authority_site_unavailable",
 		"暂时无法连接 CA 服务商平台，延期没有开始。请稍后重试，或致电 CA 服务商。", "The authority's site cannot be reached just now, so the extension was not begun. Try again later, or call the authority.")
+	ErrSiteRejected = fault.New(fault.Conflict, "authority_rejected",
+		"CA 服务商审核未通过，证书没有延期。请按审核意见修改材料，再次点击“去延期”。", "The authority's review turned the extension down. Mend the material as its note says, and choose “Extend” again.")
 	ErrNotLonger = fault.New(fault.Unprocessable, "successor_not_longer",
 		"该证书的有效期没有超过原证书，不是延期后的证书。请核对后重新提交。", "This certificate is not valid for longer than the old one, so it is no extension of it. Check which file it is.")
 )

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"certlink/confirm"
 	"certlink/internal/effect"
 	"certlink/internal/fault"
 	"certlink/mobilecert"
@@ -139,7 +140,7 @@ func (v *Service) CarryPrompt(ctx context.Context, e effect.Effect) error {
 		}
 		code := e.Data["code"]
 		if code == "" {
-			code = map[string]string{"rejected": "rejected", "expired": "statement_expired"}[e.Data["state"]]
+			code = map[string]string{"rejected": ErrRejected.Code, "expired": confirm.ErrStatementExpired.Code}[e.Data["state"]]
 		}
 		if n.Failure == code {
 			return store.ErrUnchanged

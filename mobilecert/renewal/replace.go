@@ -140,7 +140,7 @@ func (p *Replace) Done(ctx context.Context, s *confirm.Statement) (*confirm.Resu
 }
 
 func replaced(n *Renewal, s *confirm.Statement) (*confirm.Result, error) {
-	view, err := json.Marshal(map[string]string{"kind": "renewal", "id": n.ID, "certificate": s.Details["certificate"]})
+	view, err := json.Marshal(map[string]string{"kind": "renewal", "id": n.ID, "fingerprint": s.Details["certificate"]})
 	if err != nil {
 		return nil, err
 	}

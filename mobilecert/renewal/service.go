@@ -114,7 +114,7 @@ func (v *Service) Start(ctx context.Context, by mobilecert.Who, certificate stri
 
 // create writes a new renewal.
 func (v *Service) create(ctx context.Context, by mobilecert.Who, c *mobilecert.Certificate, from confirm.Requester) (*Renewal, error) {
-	terms, err := v.renewable(c)
+	terms, err := v.Renewable(c)
 	if err != nil {
 		return nil, err
 	}
@@ -158,8 +158,8 @@ func subject(c *mobilecert.Certificate) Subject {
 		HolderName: c.Subject.CommonName, Organisation: c.Subject.Organisation, NotAfter: c.NotAfter, Medium: medium}
 }
 
-// renewable says what the renewal of a certificate costs, or why there is none now.
-func (v *Service) renewable(c *mobilecert.Certificate) (Terms, error) {
+// Renewable says what the renewal of a certificate costs, or why there is none now.
+func (v *Service) Renewable(c *mobilecert.Certificate) (Terms, error) {
 	if err := c.Extendable(); err != nil {
 		return Terms{}, err
 	}
