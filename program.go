@@ -194,6 +194,7 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 func (s *settings) limits() api.Limits {
 	var l api.Limits
 	l.Starts = api.Rate{PerSecond: float64(s.StartsPerMin) / 60, Burst: max(s.StartsPerMin/2, 5)}
+	l.Programs = api.Rate{PerSecond: float64(s.ProgramsPerSec), Burst: 2 * s.ProgramsPerSec}
 	l.Global = api.Rate{PerSecond: float64(s.RequestsPerSec), Burst: s.RequestsPerSec}
 	return l
 }

@@ -38,6 +38,7 @@ type settings struct {
 	MetricsToken        string   `env:"CERTLINK_METRICS_TOKEN" help:"Bearer token for /metrics. Without one, only loopback may read it."`
 	LogFormat           string   `env:"CERTLINK_LOG_FORMAT" default:"text" enum:"text,json" help:"text or json."`
 	StartsPerMin        int      `name:"starts-per-minute" env:"CERTLINK_STARTS_PER_MINUTE" default:"30" help:"Codes that one account may begin in a minute."`
+	ProgramsPerSec      int      `name:"program-calls-per-second" env:"CERTLINK_PROGRAM_CALLS_PER_SECOND" default:"200" help:"Calls that one integrator's account may make in a second."`
 	RequestsPerSec      int      `name:"requests-per-second" env:"CERTLINK_REQUESTS_PER_SECOND" default:"5000" help:"Requests that this server takes in a second before it answers 503."`
 
 	channelSettings `embed:""`

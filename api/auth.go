@@ -75,6 +75,9 @@ func (c *call) signedIn() error {
 		}
 		c.who, c.cookie = who, true
 	}
+	if c.who.Has(account.Integrator) {
+		return c.s.programs.allow(c.who.ID())
+	}
 	return c.s.accounts.allow(c.who.ID())
 }
 

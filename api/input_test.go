@@ -91,7 +91,7 @@ func TestBadBodies(t *testing.T) {
 					return phone.call(method, path, body, "Content-Type", contentType)
 				case strings.HasPrefix(path, "/v1/qr-sessions/"):
 					return s.with("Content-Type", contentType).do(method, strings.Replace(path, id, qr.ID, 1), body)
-				case strings.HasPrefix(path, "/v1/bids/"), strings.HasPrefix(path, "/v1/organisations"), strings.HasPrefix(path, "/v1/accounts/bulk"):
+				case strings.HasPrefix(path, "/v1/bids/"), strings.HasPrefix(path, "/v1/organisations"), strings.HasPrefix(path, "/v1/accounts/bulk"), path == "/v1/certificates":
 					return program.with("Content-Type", contentType).do(method, path, body)
 				}
 				if strings.HasPrefix(path, "/v1/issuing/") || strings.HasPrefix(path, "/v1/renewals/") && strings.HasSuffix(path, "/certificate") {

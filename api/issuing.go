@@ -18,6 +18,7 @@ import (
 func (s *Server) issuingRoutes() {
 	signedIn, reviewer := (*call).signedIn, role(account.Reviewer)
 	s.add("GET", "/v1/certificates", signedIn, s.getCertificates)
+	s.add("POST", "/v1/certificates", signedIn, role(account.Integrator), s.postCertificate)
 	s.add("GET", "/v1/issuing", signedIn, reviewer, s.getIssuing)
 	s.add("GET", "/v1/issuing/:id/request", signedIn, reviewer, s.getIssuingRequest)
 	s.add("POST", "/v1/issuing/:id/certificate", signedIn, reviewer, s.postIssuingCertificate)
@@ -50,6 +51,36 @@ func (s *Server) getCertificates(c *call) error {
 		return err
 	}
 	return c.ok(s.records(found, next, by))
+}
+
+// postCertificate issues for programs whose own registration has checked the person.
+func (s *Server) postCertificate(c *call) error {
+	var request, product, accountID, text string
+	if err := c.read(object{{"request", &request, true}, {"product", &product, true}, {"account", &accountID, true}, {"csr", &text, true}}); err != nil {
+		return err
+	}
+	if !plain(request) {
+		return ErrRequest.At("/request", "1 至 64 个字母、数字、- 或 _", "1 to 64 letters, digits, - and _")
+	}
+	csr, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err != nil || len(csr) == 0 {
+		return ErrRequest.At("/csr", "应为 base64 编码的 DER", "must be DER in base64")
+	}
+	a, o, err := s.person(c, "/account", accountID)
+	if err != nil {
+		return err
+	}
+	if err := s.Accounts.Standing(c.ctx, a.ID); err != nil {
+		return err
+	}
+	cert, err := s.Certificates.IssueDirect(c.ctx, mobilecert.Direct{
+		Request: request, By: c.actor(), Product: product, CSR: csr,
+		Person: &mobilecert.Person{ID: a.ID, Login: a.Login, Name: a.Name, IDNumber: a.IDNumber, OrganisationID: o.ID, Organisation: o.Name, CreditCode: o.CreditCode},
+	})
+	if err != nil {
+		return err
+	}
+	return c.json(fiber.StatusCreated, cert.Direct(s.Clock()))
 }
 
 func (s *Server) records(list []*mobilecert.Certificate, next store.Cursor, by mobilecert.Who) page[mobilecert.RecordView] {

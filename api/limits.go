@@ -28,6 +28,8 @@ type Limits struct {
 	Account Rate // calls of a signed-in account or API token
 	Session Rate // calls about one QR session by the page that began it
 	Device  Rate // calls of one phone
+	// Programs: calls of an integrator's account or API token, in place of Account.
+	Programs Rate
 
 	Connections int // open connections; more are sent away
 	Streams     int // pages that wait for events or in a long poll, in all
@@ -44,7 +46,7 @@ type Limits struct {
 // DefaultLimits suit a server on two cores.
 func DefaultLimits() Limits {
 	return Limits{
-		Global: Rate{5000, 10000}, Starts: Rate{0.5, 20}, Account: Rate{20, 100}, Session: Rate{5, 40}, Device: Rate{10, 60},
+		Global: Rate{5000, 10000}, Starts: Rate{0.5, 20}, Account: Rate{20, 100}, Session: Rate{5, 40}, Device: Rate{10, 60}, Programs: Rate{200, 400},
 		Connections: 20000, Streams: 10000, PerSession: 8, Remembered: 50000,
 		Read: 15 * time.Second, Timeout: 10 * time.Second, Heartbeat: 8 * time.Second, Flush: 5 * time.Second, Wait: 25 * time.Second,
 	}
@@ -55,6 +57,7 @@ func (l Limits) withDefaults() Limits {
 	d := DefaultLimits()
 	l.Global, l.Starts, l.Account = cmp.Or(l.Global, d.Global), cmp.Or(l.Starts, d.Starts), cmp.Or(l.Account, d.Account)
 	l.Session, l.Device = cmp.Or(l.Session, d.Session), cmp.Or(l.Device, d.Device)
+	l.Programs = cmp.Or(l.Programs, d.Programs)
 	l.Connections = cmp.Or(l.Connections, d.Connections)
 	l.Streams = cmp.Or(l.Streams, d.Streams)
 	l.PerSession = cmp.Or(l.PerSession, d.PerSession)

@@ -98,7 +98,7 @@ type Server struct {
 	app    *fiber.App
 	all    *rate.Limiter
 
-	starts, accounts, sessions, devices *meter
+	starts, accounts, programs, sessions, devices *meter
 
 	metrics *metrics
 	streams streams
@@ -147,7 +147,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		Config: c, host: u.Host, secure: u.Scheme == "https", policy: policyWith(c.Bridge.Origin),
 		starts:   newMeter(c.Limits.Starts, c.Limits.Remembered, c.Clock),
-		accounts: newMeter(c.Limits.Account, c.Limits.Remembered, c.Clock),
+		accounts: newMeter(c.Limits.Account, c.Limits.Remembered, c.Clock), programs: newMeter(c.Limits.Programs, c.Limits.Remembered, c.Clock),
 		sessions: newMeter(c.Limits.Session, c.Limits.Remembered, c.Clock),
 		devices:  newMeter(c.Limits.Device, c.Limits.Remembered, c.Clock),
 		faults:   map[string]*fault.Error{}, bodies: map[string]int{},

@@ -277,6 +277,7 @@ func (w *world) start() {
 	w.origin = "http://" + ln.Addr().String()
 	limits := api.DefaultLimits()
 	limits.Global, limits.Starts, limits.Account, limits.Session, limits.Device = api.Unbounded, api.Unbounded, api.Unbounded, api.Unbounded, api.Unbounded
+	limits.Programs = api.Unbounded
 	limits.Heartbeat = 200 * time.Millisecond
 	s := settings{account: cheap, times: qr.DefaultTimes(), maxOpen: 20, api: api.Config{
 		Origin: w.origin, Demo: true, Version: "test", Clock: w.clock.Now, Limits: limits,

@@ -81,6 +81,9 @@ var (
 	ErrDeclineReason = fault.New(fault.Unprocessable, "decline_reason_needed",
 		"请填写 CA 不予签发的原因（2 至 200 字），申领人会看到。",
 		"Say why the authority will not issue it (2 to 200 characters); the applicant will read it.")
+	ErrRequestReused = fault.New(fault.Conflict, "issue_request_reused",
+		"该请求编号已用于另一张证书，未签发。请为每张证书使用新的编号；重复提交时内容须完全相同。",
+		"This request id was used for another certificate, so none was issued. Use a new id for each; a repeat must say the same.")
 	ErrExtendedAlready = fault.New(fault.Conflict, "certificate_extended_already",
 		"该证书已经延期，或正在延期，不能重复延期。请刷新查看新证书。",
 		"This certificate was extended already, or is being extended. Reload to see its successor.")

@@ -34,6 +34,16 @@ type Issuance struct {
 	Grant, Replaces string
 	// Predecessor is the certificate that it extends; see Extend.
 	Predecessor *Certificate
+	// By is who asks, where it is not the account itself.
+	By *Actor
+}
+
+// by is who stands in the history.
+func (in *Issuance) by() Actor {
+	if in.By != nil {
+		return *in.By
+	}
+	return Actor{ID: in.Account.ID, Name: in.Account.Name}
 }
 
 // numbers are the identity numbers that enter a certificate, as they are sealed.
@@ -60,7 +70,7 @@ func (v *Certificates) Issue(ctx context.Context, in Issuance) (*Certificate, er
 	if err != nil || c.State != Issuing {
 		return c, err
 	}
-	holder := Actor{ID: in.Account.ID, Name: in.Account.Name}
+	holder := in.by()
 	signed, cert, err := v.sign(ctx, in, c)
 	switch {
 	case errors.Is(err, ErrByHand):
@@ -115,7 +125,7 @@ func (v *Certificates) intend(ctx context.Context, in Issuance) (*Certificate, i
 	if p := in.Predecessor; p != nil {
 		c.Predecessor, c.KeyKept = p.ID, p.Key == c.Key
 	}
-	c.History = []Event{{At: v.cfg.Clock(), Act: "certificate.intended", By: Actor{ID: in.Account.ID, Name: in.Account.Name}, Evidence: in.ID}}
+	c.History = []Event{{At: v.cfg.Clock(), Act: "certificate.intended", By: in.by(), Evidence: in.ID}}
 	return v.create(ctx, c)
 }
 

@@ -187,6 +187,25 @@ func resultOfCertificate(c *Certificate) CertificateResult {
 	return CertificateResult{"certificate", c.ID, c.Fingerprint, c.DER, full(c.Chain), c.Twin.forPhone()}
 }
 
+// DirectView is what a program gets for having asked for a certificate.
+type DirectView struct {
+	ID          string           `json:"id"`
+	State       string           `json:"state"` // active, waiting and so on
+	Fingerprint string           `json:"fingerprint,omitempty"`
+	Certificate []byte           `json:"certificate,omitempty"` // DER
+	Chain       [][]byte         `json:"chain"`
+	Encryption  *PhoneEncryption `json:"encryption,omitempty"`
+}
+
+// Direct renders a certificate for the program that asked for it.
+func (c *Certificate) Direct(now time.Time) DirectView {
+	v := DirectView{ID: c.ID, State: c.StateAt(now), Fingerprint: c.Fingerprint, Certificate: c.DER, Chain: full(c.Chain)}
+	if len(c.DER) > 0 {
+		v.Encryption = c.Twin.forPhone()
+	}
+	return v
+}
+
 // PhoneAsked is a request of the phone that has no certificate (yet).
 type PhoneAsked struct {
 	ID       string       `json:"id"`
