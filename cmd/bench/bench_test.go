@@ -75,6 +75,18 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// The other kind of flow: certificates issued.
+func TestRunIssue(t *testing.T) {
+	o := options{job: "issue", flows: 40, concurrency: 4, sig: "ES256", warm: -1}
+	r, err := o.run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Errors != 0 || r.FlowsPerSecond <= 0 || r.FloorFlowsPerSecond <= 0 || r.Floor.AppendsPerFlow != issueAppends || len(r.Steps) != 2 {
+		t.Errorf("%+v", r)
+	}
+}
+
 // A steady rate, against a server that was started elsewhere.
 func TestRunAtARate(t *testing.T) {
 	dir := t.TempDir()

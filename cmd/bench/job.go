@@ -30,7 +30,7 @@ type job struct {
 	appends int
 }
 
-var jobs = []*job{bindJob}
+var jobs = []*job{bindJob, issueJob}
 
 // maxSteps is the most steps that a flow has.
 const maxSteps = 10

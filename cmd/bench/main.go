@@ -40,7 +40,7 @@ func main() {
 		return
 	}
 	var o options
-	flag.StringVar(&o.job, "job", bindJob.name, "the kind of flow: bind")
+	flag.StringVar(&o.job, "job", bindJob.name, "the kind of flow: bind or issue")
 	flag.IntVar(&o.flows, "flows", 10000, "flows to measure; 0 for none")
 	flag.IntVar(&o.concurrency, "concurrency", 64, "flows at once (with -rate: at most)")
 	flag.StringVar(&o.sig, "sig", "ES256", "signature of the statements: ES256, RS256 or SM2SM3")

@@ -42,7 +42,9 @@ type units struct {
 	proofSign, proofVerify   time.Duration
 	jwt, sign, verify, chain time.Duration
 	appendCPU                time.Duration
-	appendRate               float64 // a second, at this concurrency
+
+	requestSign, requestVerify, certify time.Duration // see requests
+	appendRate                          float64       // a second, at this concurrency
 }
 
 // Each is measured in rounds, of which the cheapest counts: whatever else the machine
@@ -86,7 +88,7 @@ func each(f func(i int) error) (time.Duration, error) {
 // measureUnits measures everything, one after the other, while the server rests.
 func measureUnits(ctx context.Context, w *world, dir string, concurrency int) (*units, error) {
 	u := &units{}
-	for _, m := range []func(context.Context, *world) error{u.proofs, u.tokens, u.signatures, u.chains} {
+	for _, m := range []func(context.Context, *world) error{u.proofs, u.tokens, u.signatures, u.chains, u.requests} {
 		if err := m(ctx, w); err != nil {
 			return nil, err
 		}

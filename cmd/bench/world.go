@@ -105,11 +105,17 @@ func makeWorld(dir string) error {
 	}
 	if err := write(dir, "issuers.json", []any{map[string]any{
 		"name": issuerName, "issuer": issuerURL, "audience": audience, "jwks": "http://" + address + "/jwks",
-		"algorithms": []string{"RS256"}, "roles": map[string]string{"admin": "admin"},
+		"algorithms": []string{"RS256"}, "roles": map[string]string{"admin": "admin", "integrator": "integrator"},
 	}}); err != nil {
 		return err
 	}
-	return write(dir, "catalogue.json", map[string]any{"version": 1, "providers": []any{map[string]any{
+	// The second provider is that of the server's own authority, for job issue.
+	own := map[string]any{
+		"id": "huixin", "name_zh": "汇信CA", "name_en": "Huixin CA",
+		"phones": []any{map[string]string{"label_zh": "热线", "label_en": "Line", "number": "000-000-0001"}},
+		"media":  map[string]any{"mobile": map[string]string{"zh": "移动证书", "en": "Mobile certificate"}},
+	}
+	return write(dir, "catalogue.json", map[string]any{"version": 1, "providers": []any{own, map[string]any{
 		"id": provider, "name_zh": "基准CA", "name_en": "Benchmark CA",
 		"phones":  []any{map[string]string{"label_zh": "热线", "label_en": "Line", "number": "000-000-0000"}},
 		"media":   map[string]any{"mobile": map[string]string{"zh": "移动证书", "en": "Mobile certificate"}},
