@@ -32,6 +32,10 @@ func tool(t *testing.T, name, debian string) string {
 	return path
 }
 
+// awake keeps pages that lie behind others going, for tests with several people
+// in one browser.
+var awake = map[string]string{"disable-background-timer-throttling": "", "disable-renderer-backgrounding": "", "disable-backgrounding-occluded-windows": ""}
+
 // browser starts Chromium for one person.
 func browser(t *testing.T, extra map[string]string) *rod.Browser {
 	t.Helper()

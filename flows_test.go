@@ -31,13 +31,14 @@ func standard(t *testing.T) settings {
 
 // serve starts the whole program in demo mode, as make run does, on a port of
 // the system's choice.
-func serve(t *testing.T, change ...func(*settings)) (origin string) {
+func serve(t *testing.T) (origin string) {
 	t.Helper()
-	_, origin = serveProgram(t, change...)
+	_, origin = serveProgram(t)
 	return origin
 }
 
-func serveProgram(t *testing.T, change ...func(*settings)) (p *program, origin string) {
+// serveProgram is serve for tests that change the program before it starts.
+func serveProgram(t *testing.T, change ...func(*program)) (p *program, origin string) {
 	t.Helper()
 	if _, built := web.Assets(); !built {
 		if os.Getenv("CI") != "" {
@@ -53,13 +54,13 @@ func serveProgram(t *testing.T, change ...func(*settings)) (p *program, origin s
 	origin = "http://" + ln.Addr().String()
 	s := standard(t)
 	s.Addr, s.Data, s.Demo, s.StartsPerMin = ln.Addr().String(), t.TempDir(), true, 300
+	p = &program{settings: s}
 	for _, c := range change {
-		c(&s)
+		c(p)
 	}
-	if err := s.check(); err != nil {
+	if err := p.settings.check(); err != nil {
 		t.Fatal(err)
 	}
-	p = &program{settings: s}
 	if err := p.open(ctx, origin); err != nil {
 		t.Fatal(err)
 	}
