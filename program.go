@@ -31,6 +31,8 @@ import (
 	"certlink/internal/seal"
 	"certlink/internal/upload"
 	"certlink/mobilecert"
+	"certlink/mobilecert/application"
+	"certlink/mobilecert/identity"
 	"certlink/push"
 	"certlink/qr"
 	"certlink/store"
@@ -64,6 +66,7 @@ type program struct {
 
 	pushing
 	renewing
+	applying
 	desk *desk.Service // statements for U-Keys
 	paying
 }
@@ -71,7 +74,7 @@ type program struct {
 // schema is every collection of every room.
 func schema() []store.Collection {
 	return slices.Concat(account.Collections(), mobilecert.Collections(), confirm.Collections(), qr.Collections(),
-		cashier.Collections(), desk.Collections(), renewalSchema(),
+		cashier.Collections(), desk.Collections(), renewalSchema(), application.Collections(), identity.Collections(),
 		push.Collections(), audit.Collections(), upload.Collections(), lease.Collections(), []store.Collection{revocationLists})
 }
 
@@ -146,6 +149,13 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 		return err
 	}
 	certificates, bindings := mobilecert.NewCertificates(config), mobilecert.NewBindings(config)
+	if err := p.openCashier(origin); err != nil {
+		return err
+	}
+	if err := p.openApplications(config.People, certificates); err != nil {
+		return err
+	}
+	config.Grants = p.applications
 	enroll := mobilecert.NewEnroll(config, certificates)
 	// The table of purposes: adding one is a line here.
 	purposes := []confirm.Purpose{mobilecert.NewBind(config, bindings), enroll}
@@ -163,9 +173,6 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 		DeviceName:       p.deviceName,
 	})
 	p.certificates = certificates
-	if err := p.openCashier(origin); err != nil {
-		return err
-	}
 	p.openPrompts()
 	p.openDesk()
 	if err := p.openPush(); err != nil {
@@ -183,7 +190,7 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 		Prompts: p.prompts, Phones: p.phones, Bids: p.bids, Renewals: p.renewals,
 		Accounts: p.accounts, QR: p.qr, Desk: p.desk, Bridge: s.bridge(), DemoUKey: p.demoUKey(config, certificates), Engine: p.engine, Store: p.store,
 		Orders: p.orders, Sandbox: p.payments,
-		Catalogue: p.catalogue, Certificates: certificates, Bindings: bindings, Products: config.Products.List(), Audit: p.audit, Uploads: p.uploads, Authority: p.publications(certificates),
+		Catalogue: p.catalogue, Certificates: certificates, Bindings: bindings, Products: config.Products.List(), Audit: p.audit, Uploads: p.uploads, Applications: p.applications, Faces: p.faces, Authority: p.publications(certificates),
 		Assets: assets, Lasting: web.Lasting, Clock: p.clock, Log: p.log,
 		Registry: registry, MetricsToken: s.MetricsToken, Limits: s.limits(),
 	})
@@ -252,6 +259,7 @@ func (p *program) openPush() error {
 	maps.Copy(handlers, p.renewalHandlers())
 	maps.Copy(handlers, p.orderHandlers())
 	maps.Copy(handlers, p.promptHandlers())
+	maps.Copy(handlers, p.applicationHandlers())
 	p.relay = push.NewRelay(p.store, schema(), handlers)
 	return nil
 }
@@ -277,10 +285,13 @@ func (p *program) run(ctx context.Context, ln net.Listener) error {
 	every("orders", time.Second, p.orders.Sweep)
 	every("sandbox", time.Second, p.notify)
 	every("renewals", 30*time.Second, p.renewals.Sweep)
+	every("applications", time.Second, func(ctx context.Context) error {
+		return errors.Join(p.applications.Sweep(ctx), p.faces.Sweep(ctx))
+	})
 	every("outbox", 500*time.Millisecond, p.outbox.Deliver)
 	every("house", time.Minute, func(ctx context.Context) error {
 		_, err := p.accounts.Sweep(ctx)
-		return errors.Join(err, p.qr.SweepPairs(ctx), p.uploads.Sweep(ctx))
+		return errors.Join(err, p.qr.SweepPairs(ctx), p.uploads.Sweep(ctx), p.applications.Reseal(ctx))
 	})
 
 	served := make(chan error, 1)

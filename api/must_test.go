@@ -296,9 +296,20 @@ func TestRevokedAndSuperseded(t *testing.T) {
 
 // enrolled collects a demo certificate and returns its key, itself, and its id.
 func (w *world) enrolled(page *client, phone *handset, product string, alg trust.Algorithm) (key crypto.Signer, cert *trust.Certificate, id string) {
+	w.t.Helper()
+	return w.enrolledBy(page, phone, map[string]string{"purpose": "enroll", "product": product}, alg)
+}
+
+// collected collects the certificate of an application.
+func (w *world) collected(page *client, phone *handset, application string, alg trust.Algorithm) (key crypto.Signer, cert *trust.Certificate, id string) {
+	w.t.Helper()
+	return w.enrolledBy(page, phone, map[string]string{"purpose": "enroll", "application": application}, alg)
+}
+
+func (w *world) enrolledBy(page *client, phone *handset, params map[string]string, alg trust.Algorithm) (key crypto.Signer, cert *trust.Certificate, id string) {
 	t := w.t
 	t.Helper()
-	s := page.begin(map[string]string{"purpose": "enroll", "product": product})
+	s := page.begin(params)
 	p := phone.scan(s.Code)
 	if !p.Match.Required || len(p.Match.Digits) != 2 || p.SignedBy != "device" || p.Statement != "" || p.KeyRequest.Algorithm != string(alg) {
 		t.Fatalf("%+v", p)

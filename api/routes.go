@@ -30,6 +30,7 @@ func (s *Server) routes() {
 	s.add("GET", "/v1/providers", signedIn, s.getProviders)
 	s.add("GET", "/v1/products", signedIn, s.getProducts)
 	s.add("GET", "/v1/products/:id", signedIn, s.getProduct)
+	s.applicationRoutes()
 	s.add("GET", "/v1/bindings", signedIn, s.getBindings)
 	s.add("GET", "/v1/bindings/:id", signedIn, s.getBinding)
 	s.add("POST", "/v1/bindings/:id/unbind", signedIn, s.postUnbind)

@@ -32,7 +32,9 @@ import (
 	"certlink/internal/fault"
 	"certlink/internal/upload"
 	"certlink/mobilecert"
+	"certlink/mobilecert/application"
 	"certlink/mobilecert/bids"
+	"certlink/mobilecert/identity"
 	"certlink/mobilecert/renewal"
 	"certlink/push"
 	"certlink/qr"
@@ -65,6 +67,8 @@ type Config struct {
 	Audit        *audit.Log
 	Store        store.Store // asked by /readyz
 	Uploads      *upload.Store
+	Applications *application.Service
+	Faces        *identity.Service
 	// Bridge is the desktop bridge that pages may talk to; DemoUKey certifies its
 	// software tokens, in demo mode only.
 	Bridge   Bridge

@@ -29,7 +29,9 @@ import (
 	"certlink/internal/seal"
 	"certlink/internal/upload"
 	"certlink/mobilecert"
+	"certlink/mobilecert/application"
 	"certlink/mobilecert/bids"
+	"certlink/mobilecert/identity"
 	"certlink/mobilecert/renewal"
 	"certlink/push"
 	"certlink/qr"
@@ -77,7 +79,7 @@ func (c *shifted) Stop(at time.Time) { c.stopped.Store(&at) }
 
 func schema() []store.Collection {
 	return slices.Concat(account.Collections(), mobilecert.Collections(), confirm.Collections(), qr.Collections(), desk.Collections(), audit.Collections(), push.Collections(), cashier.Collections(), upload.Collections(),
-		bids.Collections(), renewal.Collections())
+		application.Collections(), identity.Collections(), bids.Collections(), renewal.Collections())
 }
 
 // template is an installation with the demo people in it and each of them signed
@@ -165,11 +167,13 @@ type world struct {
 	phones   *push.Phones
 	bids     *bids.Ledger
 	renewals *renewal.Service
-	desk   *desk.Service
-	hub    *feed.Hub
-	srv    *api.Server
-	origin string
-	change func(*settings)
+	desk     *desk.Service
+	hub      *feed.Hub
+	faces    *faces
+	apps     *application.Service
+	srv      *api.Server
+	origin   string
+	change   func(*settings)
 }
 
 // settings are what a test may change before the server starts.
@@ -183,6 +187,7 @@ type settings struct {
 	products []*mobilecert.Product
 	grants   mobilecert.Grants
 	site     renewal.Site
+	noFaces  bool // no service checks faces
 	// store wraps the engine.
 	store func(store.Store) store.Store
 }
@@ -311,9 +316,16 @@ func (w *world) start() {
 	if s.grants != nil {
 		cfg.Grants = s.grants
 	}
+	for _, p := range cfg.Catalogue.Products() {
+		if p.Medium == mobilecert.Mobile && s.products == nil {
+			p.Issuer = mobilecert.BuiltinIssuer{Authority: ca}
+			products = append(products, p)
+		}
+	}
 	cfg.Products, err = mobilecert.NewProducts(cfg.Catalogue, true, products...)
 	check(t, err)
 	w.certs, w.bindings = mobilecert.NewCertificates(cfg), mobilecert.NewBindings(cfg)
+	w.openApplications(&cfg, w.certs, &s)
 	enroll := mobilecert.NewEnroll(cfg, w.certs)
 	purposes := append([]confirm.Purpose{mobilecert.NewBind(cfg, w.bindings), enroll}, w.renewing(cfg, &s)...)
 	engine, err := confirm.New(confirm.Config{
@@ -374,10 +386,10 @@ func (w *world) settle() {
 	w.t.Helper()
 	done := func(context.Context, effect.Effect) error { return nil }
 	check(w.t, push.NewRelay(w.store, schema(), map[string]push.Handler{
-		effect.Audit: audit.New(w.store).Carry, cashier.EffectOrder: done, qr.EffectNotMe: w.qr.CarryNotMe, effect.Webhook: done, effect.Push: done,
-		push.EffectPromptEnded: w.prompts.CarryEnded, push.EffectPrompt: w.prompts.Carry, mobilecert.EffectIssued: done,
+		effect.Audit: audit.New(w.store).Carry, cashier.EffectOrder: w.apps.CarryOrder, qr.EffectNotMe: w.qr.CarryNotMe, effect.Webhook: done, effect.Push: done,
+		push.EffectPromptEnded: w.prompts.CarryEnded, push.EffectPrompt: w.prompts.Carry, mobilecert.EffectIssued: w.apps.CarryIssued,
 		mobilecert.EffectSupersede: w.renewals.CarrySuccessor, bids.EffectGuard: w.bids.CarryGuard,
-		bids.EffectAcknowledged: w.renewals.CarryAcknowledged, cashier.EffectCompleted: done, cashier.EffectRefund: done,
+		bids.EffectAcknowledged: w.renewals.CarryAcknowledged, cashier.EffectCompleted: w.orders.CarryCompleted, cashier.EffectRefund: w.orders.CarryRefund, identity.EffectChecked: w.apps.CarryChecked,
 	}).Run(ctx))
 }
 

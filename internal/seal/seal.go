@@ -153,3 +153,12 @@ func derive(raw []byte, label string) []byte {
 	}
 	return out
 }
+
+// Key is the name of the key that seals.
+func (r *Ring) Key() string { return r.keys[0].name }
+
+// KeyOf is the name of the key that something was sealed with.
+func KeyOf(sealed string) string {
+	name, _, _ := strings.Cut(sealed, ".")
+	return name
+}

@@ -46,7 +46,7 @@ func accept(data []byte, wanted []Kind) (Kind, error) {
 		accepted[i] = strings.ToUpper(strings.TrimPrefix(k.Ending(), "."))
 	}
 	if !ok || !slices.Contains(wanted, kind) {
-		return "", ErrKind.With("accepted", accepted)
+		return "", ErrKind.With("accepted", strings.Join(accepted, ", "))
 	}
 	return kind, nil
 }

@@ -69,7 +69,8 @@ const (
 
 // Collections declares what the package stores.
 func Collections() []store.Collection {
-	return []store.Collection{{Name: files, Indexes: []store.Index{{Name: "doubt"}}}, {Name: pieces}}
+	return []store.Collection{{Name: files, Indexes: []store.Index{{Name: "doubt"}, {Name: seal.StaleIndex}}},
+		{Name: pieces, Indexes: []store.Index{{Name: seal.StaleIndex}}}}
 }
 
 // Store keeps files.
@@ -87,13 +88,15 @@ func New(s store.Store, c clock.Clock, ring *seal.Ring) *Store {
 		files: store.Record[File]{Store: s, Collection: files,
 			ID: func(f *File) string { return f.ID },
 			Index: func(f *File) map[string]string {
-				if f.Doubt == nil {
-					return nil
+				ix := map[string]string{seal.StaleIndex: seal.KeyOf(f.Sealed)}
+				if f.Doubt != nil {
+					ix["doubt"] = store.TimeKey(*f.Doubt)
 				}
-				return map[string]string{"doubt": store.TimeKey(*f.Doubt)}
+				return ix
 			}},
-		pieces: store.Record[piece]{Store: s, Collection: pieces, ID: func(p *piece) string { return p.ID }},
-		clock:  c, ring: ring, claims: map[string]Claim{},
+		pieces: store.Record[piece]{Store: s, Collection: pieces, ID: func(p *piece) string { return p.ID },
+			Index: func(p *piece) map[string]string { return map[string]string{seal.StaleIndex: seal.KeyOf(p.Data)} }},
+		clock: c, ring: ring, claims: map[string]Claim{},
 	}
 }
 
@@ -107,7 +110,7 @@ func (s *Store) Put(ctx context.Context, owner, name string, r io.Reader, kinds 
 	case len(data) == 0:
 		return nil, ErrEmpty
 	case len(data) > MaxSize:
-		return nil, ErrTooLarge.With("most", MaxSize)
+		return nil, ErrTooLarge.With("bytes_most", MaxSize)
 	}
 	kind, err := accept(data, kinds)
 	if err != nil {

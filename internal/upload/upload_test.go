@@ -271,6 +271,34 @@ func TestSweep(t *testing.T) {
 	}
 }
 
+// After the keys were changed, and the sweep has run, the old key opens nothing that
+// is still needed.
+func TestReseal(t *testing.T) {
+	s, _ := open(t)
+	want := pdf(2 * chunk)
+	f, err := s.Put(ctx, "test:1", "甲.pdf", bytes.NewReader(want), PDF)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const newer = "k2 ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=\n"
+	if s.ring, err = seal.Parse(newer + testKey); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Sweep(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if s.ring, err = seal.Parse(newer); err != nil {
+		t.Fatal(err)
+	}
+	found, r, err := s.Open(ctx, f.ID)
+	if err != nil || found.Name != "甲.pdf" {
+		t.Fatal(found, err)
+	}
+	if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+}
+
 func TestNames(t *testing.T) {
 	for in, want := range map[string]string{
 		"a.pdf": "a.png", "../../etc/passwd": "passwd.png", `C:\x\y.JPG`: "y.png", "": "file.png", "...": "file.png",
