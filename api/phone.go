@@ -36,6 +36,12 @@ type phoneView struct {
 type keyRequestView struct {
 	Algorithm string `json:"algorithm"`
 	Subject   string `json:"subject"`
+	// EncryptionKey asks for a second key, for an encryption certificate.
+	EncryptionKey bool `json:"encryption_key,omitempty"`
+}
+
+func showKeyRequest(k *confirm.KeyRequest, name string) *keyRequestView {
+	return &keyRequestView{Algorithm: string(k.Algorithm), Subject: "CN=" + name, EncryptionKey: k.Encryption}
 }
 
 func (s *Server) showPhone(q *qr.Session) *phoneView {
@@ -47,7 +53,7 @@ func (s *Server) showPhone(q *qr.Session) *phoneView {
 	}
 	v.Match.Digits = q.Match.Digits
 	if terms.NewKey != nil {
-		v.KeyRequest = &keyRequestView{Algorithm: string(terms.NewKey.Algorithm), Subject: "CN=" + q.Confirmation.Request.Subject.Name}
+		v.KeyRequest = showKeyRequest(terms.NewKey, q.Confirmation.Request.Subject.Name)
 	}
 	if q.Confirmation.Statement != nil {
 		v.Statement = base64.RawURLEncoding.EncodeToString(q.Confirmation.Statement)

@@ -50,7 +50,7 @@ func (s *Server) showPhonePrompt(p *push.Prompt) phonePrompt {
 		v.SignedBy = confirm.ByCertificate // it failed before the purpose said
 	}
 	if terms.NewKey != nil {
-		v.KeyRequest = &keyRequestView{Algorithm: string(terms.NewKey.Algorithm), Subject: "CN=" + r.Subject.Name}
+		v.KeyRequest = showKeyRequest(terms.NewKey, r.Subject.Name)
 	}
 	if terms.Provider != "" {
 		name := s.Catalogue.NameOf(terms.Provider)

@@ -129,6 +129,14 @@ func (e *Engine) Issue(ctx context.Context, c *Confirmation, csr []byte, now, ex
 			return err
 		}
 		details["public_key_sha256"] = parsed.PublicKeySHA256()
+		if parsed.Encryption != nil {
+			if !want.Encryption {
+				return ErrKeyMismatch.Becausef("no second key was asked for")
+			}
+			if details["encryption_key_sha256"], err = trust.PublicKeySHA256(parsed.Encryption); err != nil {
+				return ErrKeyMismatch.Because(err)
+			}
+		}
 	}
 	s := e.newStatement(c, details, now, expires)
 	canonical, err := s.Canonical()

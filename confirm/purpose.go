@@ -31,6 +31,9 @@ const (
 // KeyRequest asks the phone for a new key pair before the statement is made.
 type KeyRequest struct {
 	Algorithm trust.Algorithm `json:"algorithm"`
+	// Encryption: a second key may come with it (trust.CSR.Encryption), for an
+	// encryption certificate.
+	Encryption bool `json:"encryption,omitempty"`
 }
 
 // Terms are what a purpose decides about a request before anything is shown.

@@ -57,7 +57,7 @@ func (p *Enroll) Begin(ctx context.Context, r confirm.Request) (confirm.Terms, e
 	product.pairDetails(details)
 	return confirm.Terms{
 		Provider: provider.ID, SignedBy: confirm.ByDevice, Details: details,
-		MatchCode: true, NewKey: &confirm.KeyRequest{Algorithm: product.Algorithm},
+		MatchCode: true, NewKey: product.keyRequest(),
 	}, nil
 }
 
@@ -154,7 +154,7 @@ func (p *Enroll) Act(ctx context.Context, a *confirm.Accepted) (*confirm.Result,
 	if err != nil {
 		return nil, err
 	}
-	csr, err := trust.ParseCSR(a.Signer.CSR)
+	csr, err := signedKeys(a)
 	if err != nil {
 		return nil, err
 	}

@@ -181,3 +181,27 @@ func collected(c *Certificate) (*confirm.Result, error) {
 	}
 	return &confirm.Result{Kind: kind, ID: c.ID, View: view}, nil
 }
+
+// keyRequest is what a phone is asked for.
+func (p *Product) keyRequest() *confirm.KeyRequest {
+	return &confirm.KeyRequest{Algorithm: p.Algorithm, Encryption: p.Pair != nil && p.Pair.Maker == ByHolder}
+}
+
+// signedKeys reads the phone's request, if both keys in it are those of the signed
+// statement.
+func signedKeys(a *confirm.Accepted) (*trust.CSR, error) {
+	csr, err := trust.ParseCSR(a.Signer.CSR)
+	if err != nil {
+		return nil, err
+	}
+	second := ""
+	if csr.Encryption != nil {
+		if second, err = trust.PublicKeySHA256(csr.Encryption); err != nil {
+			return nil, err
+		}
+	}
+	if csr.PublicKeySHA256() != a.Statement.Details["public_key_sha256"] || second != a.Statement.Details["encryption_key_sha256"] {
+		return nil, confirm.ErrKeyMismatch
+	}
+	return csr, nil
+}

@@ -6,12 +6,13 @@ import { certificateRequest, commonNameOf } from './csr'
 import type { CertificateRecord, SessionRecord, WaitingKey } from './db'
 import { newKey, p256Signer, type FreshKey } from './keys'
 import { signWithCertificate, signWithDevice } from './jws'
-import { over, type PhoneSession, type Provider, type RejectReason } from './model'
+import { over, type PhoneSession, type EncryptionView, type Provider, type RejectReason } from './model'
 import type { Phone } from './phone'
 import { asSession, pathOf, type PhonePrompt } from './prompts'
 import { checkStatement, readStatement, StatementError, type Refusal, type Statement } from './statement'
+import { newTwin, openTwin, twinOf, wrapTwin, type FreshTwin } from './twin'
 import { Watched } from './watched'
-import { unwrap, wrap, type Wrapped } from './wrap'
+import { unwrap, wrap } from './wrap'
 import { fingerprint, keyNameOf, parseCertificate } from './x509'
 
 export type Phase =
@@ -33,6 +34,8 @@ export class Confirming extends Watched {
   offline = false // the last look at the session did not reach the server
   keyNotOurs = false // a certificate came whose key is another's
   private fresh: FreshKey | undefined // until it is wrapped
+  private second: FreshTwin | undefined // likewise, of an encryption certificate
+  private under: CryptoKey | undefined // while an envelope may come back
   private csr: string | undefined
   private waiting: WaitingKey | undefined // from then on
   private timer: ReturnType<typeof setTimeout> | undefined
@@ -115,7 +118,8 @@ export class Confirming extends Watched {
     if (this.view.statement === undefined) {
       this.fresh ??= await newKey(want.algorithm)
       // Made once: after a lost reply the server takes the same request only.
-      this.csr ??= base64(await certificateRequest(this.fresh, commonNameOf(want.subject)))
+      if (want.encryption_key && want.algorithm === 'ES256') this.second ??= await newTwin()
+      this.csr ??= base64(await certificateRequest(this.fresh, commonNameOf(want.subject), this.second?.spki))
       await this.take(await this.call('PUT', '/key', { csr: this.csr }))
     }
   }
@@ -191,6 +195,7 @@ export class Confirming extends Watched {
       // was lost would be worth nothing.
       await this.keep({ ...this.record, jws }, waiting)
       this.waiting = waiting
+      this.under = under
       this.forget()
       return
     }
@@ -208,7 +213,7 @@ export class Confirming extends Watched {
     if (!this.fresh) throw new StatementError('statement_key')
     const key = await wrap(this.fresh, under)
     ;(await unwrap(key, under)).forget() // it opens again, or it is not relied on
-    return { session: this.id, key, provider: this.provider }
+    return { session: this.id, key, ...(this.second ? { twin: [await wrapTwin(this.second, under)] } : {}), provider: this.provider }
   }
 
   private async opened(record: CertificateRecord, under: CryptoKey) {
@@ -331,7 +336,7 @@ export class Confirming extends Watched {
 
   private forget(): void {
     this.fresh?.forget()
-    this.fresh = undefined
+    this.fresh = this.second = undefined
   }
 
   // resume takes up looking where leave stopped.
@@ -415,6 +420,7 @@ export class Confirming extends Watched {
       }
     }
     await this.collect()
+    this.under = undefined
     this.forget()
     this.phase = { name: 'over' }
     this.changed()
@@ -429,7 +435,9 @@ export class Confirming extends Watched {
     // Nothing waits, or the server may still know of a certificate: sync finds it.
     if (!waiting || this.view.state === 'unknown') return this.keep(done)
     if (this.view.state !== 'confirmed') return this.keep(done, 'drop')
-    const put = result?.kind === 'certificate' && (await certificateOf(result, waiting.key, this.phone.clock.now(), waiting.provider ?? this.provider))
+    if (result?.kind === 'request') return this.keep(done) // sync finds the certificate
+    const put = result?.kind === 'certificate' && (await certificateOf(result, waiting, this.phone.clock.now(), waiting.provider ?? this.provider, this.under))
+    this.under = undefined
     if (!put) {
       this.keyNotOurs = true
       return this.keep(done)
@@ -450,11 +458,15 @@ export class Confirming extends Watched {
 }
 
 // certificateOf makes the record, if the certificate really is for our key.
-async function certificateOf(result: { certificate: string; chain?: string[] }, key: Wrapped, now: number, provider: Provider | undefined): Promise<CertificateRecord | undefined> {
+async function certificateOf(result: { certificate: string; chain?: string[]; encryption?: EncryptionView }, waiting: WaitingKey, now: number, provider: Provider | undefined, under: CryptoKey | undefined): Promise<CertificateRecord | undefined> {
   try {
     const der = fromBase64(result.certificate)
+    const { key } = waiting
     if ((await keyNameOf(parseCertificate(der))) !== key.name) return undefined
-    return { id: await fingerprint(der), der, chain: (result.chain ?? []).map(fromBase64), provider, keys: [key], addedAt: now, seen: { state: 'active' } }
+    let twin = await twinOf(result.encryption, waiting.twin)
+    // An envelope that does not open stays as it is: it can be tried again.
+    if (twin && under) twin = await openTwin(twin, [key], under).catch(() => twin)
+    return { id: await fingerprint(der), der, chain: (result.chain ?? []).map(fromBase64), provider, keys: [key], addedAt: now, ...(twin ? { twin } : {}), seen: { state: 'active' } }
   } catch {
     return undefined
   }

@@ -5,9 +5,14 @@ import { ids } from './spki'
 import type { Bytes } from './bytes'
 import type { FreshKey } from './keys'
 
-export async function certificateRequest(key: FreshKey, commonName: string): Promise<Bytes> {
+// The attribute that carries a second key, for the encryption certificate of a
+// pair. The first key's signature covers it.
+const secondKey = '1.2.840.113549.1.9.63'
+
+export async function certificateRequest(key: FreshKey, commonName: string, second?: Uint8Array): Promise<Bytes> {
   const name = sequence(set(sequence(oid('2.5.4.3'), utf8String(commonName))))
-  const info = sequence(integer(Uint8Array.of(0)), name, key.spki, tlv(0xa0))
+  const attributes = second ? tlv(0xa0, sequence(oid(secondKey), set(second))) : tlv(0xa0)
+  const info = sequence(integer(Uint8Array.of(0)), name, key.spki, attributes)
   const how = oid(key.algorithm === 'ES256' ? ids.ecdsaWithSHA256 : ids.sm2WithSM3)
   return sequence(info, sequence(how), bitString(signatureDER(await key.sign(info))))
 }

@@ -3,7 +3,8 @@
 import { Problem } from '../../shared/problem'
 import type { Bytes } from './bytes'
 import type { DeviceKey } from './dpop'
-import type { CertificateView, PhoneSession, Provider } from './model'
+import type { AskedView, CertificateView, PhoneSession, Provider } from './model'
+import type { TwinRecord } from './twin'
 import type { Wrapped } from './wrap'
 
 export interface DeviceRecord extends DeviceKey {
@@ -24,6 +25,7 @@ export interface CertificateRecord {
   // reset has taken its pepper along.
   keys: Wrapped[]
   addedAt: number
+  twin?: TwinRecord // the encryption half of a pair
   // The server's last word, for the times without a network.
   seen?: Pick<CertificateView, 'state' | 'account' | 'binding'>
 }
@@ -32,7 +34,11 @@ export interface CertificateRecord {
 export interface WaitingKey {
   session: string
   key: Wrapped
+  also?: Wrapped // under the other PIN, while it is being changed
+  twin?: Wrapped[] // the encryption key that goes with it
   provider: Provider | undefined
+  // The server's last word on a request that an authority has to see to.
+  asked?: AskedView
 }
 
 export interface SessionRecord {

@@ -34,7 +34,9 @@ export interface Failure {
 }
 
 export type SessionResult =
-  | { kind: 'certificate'; id: string; certificate: string; chain?: string[]; provider?: Provider }
+  | { kind: 'certificate'; id: string; certificate: string; chain?: string[]; provider?: Provider; encryption?: EncryptionView }
+  // Handed in at an authority that has no interface: the certificate comes later.
+  | { kind: 'request'; id: string }
   | { kind: 'binding'; id: string; account_name?: string; organisation_name?: string; provider_name?: string; bound_at?: string }
 
 export interface PhoneSession {
@@ -44,7 +46,8 @@ export interface PhoneSession {
   state: SessionState
   expires_at: string
   match?: { required: boolean; done: boolean; digits?: string; tries_left?: number }
-  key_request?: { algorithm: Algorithm; subject?: string }
+  // encryption_key: a second key is wanted, for an encryption certificate.
+  key_request?: { algorithm: Algorithm; subject?: string; encryption_key?: boolean }
   signed_by: 'certificate' | 'device'
   provider?: Provider
   statement?: string
@@ -72,6 +75,26 @@ export interface SessionSummary {
   reason?: { code: string; text?: string }
 }
 
+// The encryption certificate of a pair. envelope holds its key for the signing
+// key alone, where the authority has made it.
+export interface EncryptionView {
+  certificate: string
+  envelope?: string
+  maker: string // authority, holder
+  escrowed: boolean
+}
+
+// A request of this phone that has no certificate (yet).
+export interface AskedView {
+  id: string
+  key: string
+  state: string // waiting, declined
+  provider?: Provider
+  holder_name: string
+  since: string
+  note?: string
+}
+
 export interface CertificateView {
   id: string
   certificate: string
@@ -80,6 +103,11 @@ export interface CertificateView {
   provider?: Provider
   account?: { name?: string; organisation?: string }
   binding?: { id: string; account_name?: string; bound_at?: string }
+  encryption?: EncryptionView
+}
+
+export interface CertificatePage extends Page<CertificateView> {
+  asked?: AskedView[]
 }
 
 export interface Page<T> {

@@ -4,12 +4,13 @@ import { serverTime } from '../../shared/servertime'
 import { Api, type CallOptions, type Clock, type Send } from './api'
 import { fromBase64 } from './bytes'
 import { Confirming } from './confirming'
-import type { CertificateRecord, Change, Database, DeviceRecord, SessionRecord } from './db'
+import type { CertificateRecord, Change, Database, DeviceRecord, SessionRecord, WaitingKey } from './db'
 import { newDeviceKey } from './dpop'
-import { over, type CertificateView, type DeviceView, type Page, type PhoneSession, type SessionSummary } from './model'
+import { over, type AskedView, type CertificatePage, type CertificateView, type DeviceView, type Page, type PhoneSession, type SessionSummary } from './model'
 import { listen } from './listening'
 import { Pin } from './pin'
 import { asSession, asSummary, pathOf, type Inbox, type PhonePrompt } from './prompts'
+import { openTwin, twinOf } from './twin'
 import { Watched } from './watched'
 import { fingerprint, keyNameOf, parseCertificate } from './x509'
 
@@ -224,9 +225,11 @@ export class Phone extends Watched {
   // delivery was lost on the way.
   async sync(): Promise<CertificateRecord[]> {
     const items: CertificateView[] = []
+    const asked = new Map<string, AskedView>()
     for (let cursor: string | undefined, pages = 0; pages === 0 || (cursor && pages < maxPages); pages++) {
-      const page: Page<CertificateView> = await this.api.call('GET', '/v1/phone/certificates', { query: { cursor } })
+      const page: CertificatePage = await this.api.call('GET', '/v1/phone/certificates', { query: { cursor } })
       items.push(...page.items)
+      for (const a of page.asked ?? []) asked.set(a.key, a)
       cursor = page.next
     }
     const records = new Map((await this.db.all('certificates')).map((r) => [r.id, r]))
@@ -238,18 +241,46 @@ export class Phone extends Watched {
       const id = await fingerprint(der)
       const have = records.get(id)
       if (have) {
-        changes.push({ in: 'certificates', key: id, put: { ...have, seen } })
+        const twin = have.twin ?? (await twinOf(item.encryption))
+        changes.push({ in: 'certificates', key: id, put: { ...have, ...(twin ? { twin } : {}), seen } })
         continue
       }
       const name = await keyNameOf(parseCertificate(der))
       const key = waiting.find((w) => w.key.name === name)
       if (!key) continue // its key is not here (any more): nothing to show for it
-      const put: CertificateRecord = { id, der, chain: (item.chain ?? []).map(fromBase64), provider: item.provider ?? key.provider, keys: [key.key], addedAt: this.clock.now(), seen }
+      const put: CertificateRecord = { id, der, chain: (item.chain ?? []).map(fromBase64), provider: item.provider ?? key.provider, keys: key.also ? [key.key, key.also] : [key.key], addedAt: this.clock.now(), seen }
+      const twin = await twinOf(item.encryption, key.twin)
+      if (twin) put.twin = twin
       changes.push({ in: 'certificates', key: id, put }, { in: 'waiting', key: key.session, put: undefined })
+    }
+    const taken = new Set(changes.map((c) => c.key))
+    for (const w of waiting) {
+      const said = asked.get(w.key.name)
+      if (said && !taken.has(w.session)) changes.push({ in: 'waiting', key: w.session, put: { ...w, asked: said } })
     }
     if (changes.length > 0) await this.db.write(...changes)
     this.changed()
     return this.certificates()
+  }
+
+  // asked are the requests that an authority has to see to, or would not.
+  asked(): Promise<WaitingKey[]> {
+    return this.db.all('waiting').then((all) => all.filter((w) => w.asked !== undefined))
+  }
+
+  // dismiss forgets a request that the authority has declined, and its key.
+  async dismiss(session: string): Promise<void> {
+    await this.db.write({ in: 'waiting', key: session, put: undefined })
+    this.changed()
+  }
+
+  // open takes the encryption key of a certificate out of its envelope.
+  async openTwin(id: string, under: CryptoKey): Promise<void> {
+    const record = await this.db.get('certificates', id)
+    if (!record?.twin) return
+    const twin = await openTwin(record.twin, record.keys, under)
+    await this.db.write({ in: 'certificates', key: id, put: { ...record, twin } })
+    this.changed()
   }
 
   async remove(id: string): Promise<void> {

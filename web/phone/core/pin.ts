@@ -5,7 +5,7 @@ import type { Api } from './api'
 import { fromBase64url } from './bytes'
 import type { CertificateRecord, Change, Database } from './db'
 import type { DeviceView } from './model'
-import { newSalt, rewrap, stretch, unwrap, verifierOf, wrappingKey } from './wrap'
+import { newSalt, rewrap, stretch, unwrap, verifierOf, withSecret, wrappingKey, type Wrapped } from './wrap'
 
 interface Pepper {
   pepper: string
@@ -93,33 +93,58 @@ export class Pin {
     const records = await this.db.all('certificates')
     const waiting = await this.db.all('waiting')
     await this.db.write(
-      ...records.map((r): Change => ({ in: 'certificates', key: r.id, put: { ...r, keys: [] } })),
+      ...records.map((r): Change => ({ in: 'certificates', key: r.id, put: { ...r, keys: [], ...(r.twin ? { twin: { ...r.twin, keys: [] } } : {}) } })),
       ...waiting.map((w): Change => ({ in: 'waiting', key: w.session, put: undefined })),
     )
   }
 
   private async rewrapAll(from: CryptoKey, to: CryptoKey): Promise<void> {
     const changes: Change[] = []
-    for (const r of await this.db.all('certificates')) {
-      for (const key of r.keys) {
+    const both = async (keys: Wrapped[]): Promise<Wrapped[]> => {
+      for (const key of keys) {
         const again = await rewrap(key, from, to).catch(() => undefined)
-        if (again) {
-          changes.push({ in: 'certificates', key: r.id, put: { ...r, keys: [key, again] } })
-          break
-        }
+        if (again) return [key, again]
       }
+      return keys
+    }
+    for (const r of await this.db.all('certificates')) {
+      const put = { ...r, keys: await both(r.keys) }
+      if (r.twin) put.twin = { ...r.twin, keys: await both(r.twin.keys) }
+      changes.push({ in: 'certificates', key: r.id, put })
+    }
+    for (const w of await this.db.all('waiting')) {
+      const [key, also] = await both(w.also ? [w.key, w.also] : [w.key])
+      const put = { ...w, key: key!, ...(also ? { also } : {}) }
+      if (w.twin) put.twin = await both(w.twin)
+      changes.push({ in: 'waiting', key: w.session, put })
     }
     await this.db.write(...changes)
   }
 
   private async prune(under: CryptoKey): Promise<void> {
     const changes: Change[] = []
+    const one = async (keys: Wrapped[]): Promise<Wrapped[]> => {
+      for (const key of keys) if (await opens(key, under)) return [key]
+      return keys
+    }
     for (const r of await this.db.all('certificates')) {
-      const opened = await openable(r, under)
-      if (opened) changes.push({ in: 'certificates', key: r.id, put: { ...r, keys: [opened] } })
+      const put = { ...r, keys: await one(r.keys) }
+      if (r.twin) put.twin = { ...r.twin, keys: await one(r.twin.keys) }
+      changes.push({ in: 'certificates', key: r.id, put })
+    }
+    for (const w of await this.db.all('waiting')) {
+      const { also, ...rest } = w
+      const [key] = await one(also ? [w.key, also] : [w.key])
+      const put = { ...rest, key: key! }
+      if (w.twin) put.twin = await one(w.twin)
+      changes.push({ in: 'waiting', key: w.session, put })
     }
     await this.db.write(...changes)
   }
+}
+
+function opens(key: Wrapped, under: CryptoKey): Promise<boolean> {
+  return withSecret(key, under, async () => true).catch(() => false)
 }
 
 // openable finds the wrapping of a certificate's key that this wrapping key opens.

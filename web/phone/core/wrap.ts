@@ -20,6 +20,7 @@ export interface Wrapped {
   name: string // public_key_sha256
   iv: string
   data: string // AES-GCM of PKCS#8 (P-256) or of the 32 bytes of the number (SM2)
+  use?: 'decrypt' // of an encryption certificate; without it, for signing
 }
 
 export const newSalt = () => random(32)
@@ -48,20 +49,20 @@ function hkdf(info: string) {
   return { name: 'HKDF', hash: 'SHA-256', salt: new Uint8Array(), info: utf8(info) }
 }
 
-function gcm(iv: Bytes, algorithm: Algorithm, name: string) {
+function gcm(iv: Bytes, algorithm: Algorithm, name: string, use?: 'decrypt') {
   // What the key is stands under the seal, so that one wrapped key cannot be
   // passed off as another.
-  return { name: 'AES-GCM', iv, additionalData: utf8(`${labels.key}\0${algorithm}\0${name}`) }
+  return { name: 'AES-GCM', iv, additionalData: utf8(`${labels.key}\0${algorithm}\0${name}${use ? `\0${use}` : ''}`) }
 }
 
-export async function wrap(key: FreshKey, under: CryptoKey): Promise<Wrapped> {
+export async function wrap(key: Pick<FreshKey, 'algorithm' | 'name' | 'secret'>, under: CryptoKey, use?: 'decrypt'): Promise<Wrapped> {
   const iv = random(12)
-  const how = gcm(iv, key.algorithm, key.name)
+  const how = gcm(iv, key.algorithm, key.name, use)
   const data =
     key.secret instanceof Uint8Array
       ? await crypto.subtle.encrypt(how, under, key.secret)
       : await crypto.subtle.wrapKey('pkcs8', key.secret, under, how)
-  return { algorithm: key.algorithm, name: key.name, iv: base64url(iv), data: base64url(new Uint8Array(data)) }
+  return { algorithm: key.algorithm, name: key.name, iv: base64url(iv), data: base64url(new Uint8Array(data)), ...(use ? { use } : {}) }
 }
 
 // Opened signs until it is forgotten.
@@ -81,11 +82,21 @@ export async function unwrap(w: Wrapped, under: CryptoKey): Promise<Opened> {
   return { ...sm2Signer(scalar), forget: () => void scalar.fill(0) }
 }
 
+// withSecret opens a key for as long as f runs, and overwrites it then.
+export async function withSecret<T>(w: Wrapped, under: CryptoKey, f: (secret: Uint8Array) => Promise<T>): Promise<T> {
+  const secret = new Uint8Array(await crypto.subtle.decrypt(gcm(fromBase64url(w.iv), w.algorithm, w.name, w.use), under, fromBase64url(w.data)))
+  try {
+    return await f(secret)
+  } finally {
+    secret.fill(0)
+  }
+}
+
 // rewrap puts a key under another wrapping key, for a change of the PIN.
 export async function rewrap(w: Wrapped, from: CryptoKey, to: CryptoKey): Promise<Wrapped> {
-  const secret = new Uint8Array(await crypto.subtle.decrypt(gcm(fromBase64url(w.iv), w.algorithm, w.name), from, fromBase64url(w.data)))
+  const secret = new Uint8Array(await crypto.subtle.decrypt(gcm(fromBase64url(w.iv), w.algorithm, w.name, w.use), from, fromBase64url(w.data)))
   const iv = random(12)
-  const data = await crypto.subtle.encrypt(gcm(iv, w.algorithm, w.name), to, secret)
+  const data = await crypto.subtle.encrypt(gcm(iv, w.algorithm, w.name, w.use), to, secret)
   secret.fill(0)
   return { ...w, iv: base64url(iv), data: base64url(new Uint8Array(data)) }
 }

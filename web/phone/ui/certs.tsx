@@ -3,11 +3,12 @@ import { useState } from 'preact/hooks'
 import { date, dateTime, daysUntil, groups, inDays } from '../../shared/format'
 import { serverTime } from '../../shared/servertime'
 import { Blank, Button, Dialog, Icon, Note, ProblemNote, Waiting, announce } from '../../shared/ui'
-import type { CertificateRecord } from '../core/db'
+import type { CertificateRecord, WaitingKey } from '../core/db'
 import { attribute, nameText, parseCertificate, type Certificate } from '../core/x509'
 import { t } from '../words/certs'
 import { t as shell } from '../words/shell'
 import { Head, Text, providerName } from './bits'
+import { AskPin } from './pin'
 import { go } from './route'
 import { useLoad, usePhone } from './use'
 
@@ -33,11 +34,14 @@ function useCertificates() {
   const phone = usePhone()
   const local = useLoad(() => phone.certificates(), [])
   const told = useLoad(() => phone.sync(), [])
-  return { records: told.data ?? local.data, told }
+  const asked = useLoad(() => phone.asked(), [told.data])
+  return { records: told.data ?? local.data, told, asked }
 }
 
 export function CertsView() {
-  const { records, told } = useCertificates()
+  const phone = usePhone()
+  const { records, told, asked } = useCertificates()
+  const waiting = asked.data ?? []
   return (
     <section class="view">
       <Head title={t('title')}>
@@ -46,9 +50,18 @@ export function CertsView() {
         </a>
       </Head>
       {told.problem && records && records.length > 0 && <ProblemNote problem={told.problem} meaning={t('stale')} onRetry={told.reload} />}
+      {waiting.length > 0 && (
+        <ul class="cards" role="list">
+          {waiting.map((w) => (
+            <li key={w.session}>
+              <AskedCard waiting={w} onDismiss={() => void phone.dismiss(w.session).then(asked.reload)} />
+            </li>
+          ))}
+        </ul>
+      )}
       {!records ? (
         <Waiting text={t('loading')} />
-      ) : records.length === 0 ? (
+      ) : records.length === 0 && waiting.length > 0 ? null : records.length === 0 ? (
         told.problem ? (
           <ProblemNote problem={told.problem} onRetry={told.reload} />
         ) : told.loading ? (
@@ -97,6 +110,58 @@ function Card({ record }: { record: CertificateRecord }) {
   )
 }
 
+// A request that an authority has to see to, or would not.
+function AskedCard({ waiting, onDismiss }: { waiting: WaitingKey; onDismiss: () => void }) {
+  const { asked } = waiting
+  if (!asked) return null
+  const declined = asked.state === 'declined'
+  return (
+    <div class={`card card-${declined ? 'revoked' : 'future'}`} data-testid="cert-asked" data-state={asked.state}>
+      <span class="card-top">
+        <Text class="card-title">{asked.holder_name || t('unnamed')}</Text>
+        <span class={`badge badge-${declined ? 'danger' : 'accent'}`}>{t(declined ? 'declinedTitle' : 'waitingTitle')}</span>
+      </span>
+      <span class="card-line muted">
+        {providerName(asked.provider ?? waiting.provider)} · {t('since', { at: dateTime(asked.since) })}
+      </span>
+      <span class="card-line">{declined ? <Text>{t('declinedText', { note: asked.note ?? '' })}</Text> : t('waitingText')}</span>
+      {declined && (
+        <Button kind="quiet" size="small" testid="asked-dismiss" onClick={onDismiss}>
+          {t('dismiss')}
+        </Button>
+      )}
+    </div>
+  )
+}
+
+// The encryption half of the pair, and what becomes of its key.
+function Pair({ record, onOpen }: { record: CertificateRecord; onOpen: () => void }) {
+  const { twin } = record
+  if (!twin) {
+    return (
+      <dl class="facts">
+        <Fact name={t('pair')} value={t('pairNone')} />
+      </dl>
+    )
+  }
+  const sealed = twin.keys.length === 0 && twin.envelope !== undefined
+  return (
+    <>
+      <dl class="facts" data-testid="cert-pair" data-ready={twin.keys.length > 0}>
+        <Fact name={t('pair')} value={sealed ? t('pairSealed') : twin.keys.length > 0 ? t('pairReady') : t('state_keyless')} />
+        <Fact name={t('pairMaker')} value={t(twin.maker === 'authority' ? 'maker_authority' : 'maker_holder')} />
+        <Fact name={t('escrow')} value={t(twin.escrowed ? 'escrowed' : 'notEscrowed')} />
+        <Fact name={t('pairSerial')} value={groups(parseCertificate(twin.der).serial)} mono />
+      </dl>
+      {sealed && record.keys.length > 0 && (
+        <Button wide testid="pair-open" onClick={onOpen}>
+          {t('pairOpen')}
+        </Button>
+      )}
+    </>
+  )
+}
+
 function Badge({ state }: { state: CertState }) {
   const tone = state === 'active' ? 'good' : state === 'future' ? 'accent' : state === 'superseded' ? 'warn' : 'danger'
   return <span class={`badge badge-${tone}`}>{t(`state_${state}`)}</span>
@@ -107,6 +172,8 @@ export function CertView({ id }: { id: string }) {
   const { records, told } = useCertificates()
   const record = records?.find((r) => r.id === id)
   const [menu, setMenu] = useState(false)
+  const [opening, setOpening] = useState(false)
+  const [unopened, setUnopened] = useState(false)
   const [deleting, setDeleting] = useState(false)
 
   if (!record) {
@@ -123,6 +190,19 @@ export function CertView({ id }: { id: string }) {
         )}
       </section>
     )
+  }
+  if (opening) {
+    const open = async (under: CryptoKey) => {
+      try {
+        await phone.openTwin(id, under)
+        announce(t('pairOpened'))
+        told.reload()
+      } catch {
+        setUnopened(true)
+      }
+      setOpening(false)
+    }
+    return <AskPin context={<p>{t('pairOpenWhy')}</p>} onOpen={(under) => void open(under)} onCancel={() => setOpening(false)} />
   }
   const now = serverTime.now()
   const c = parseCertificate(record.der)
@@ -164,6 +244,12 @@ export function CertView({ id }: { id: string }) {
         <Fact name={t('bound')} value={bound?.account_name ?? (record.seen ? t('notBound') : t('boundUnknown'))} />
         {bound?.bound_at && <Fact name={t('boundAt')} value={dateTime(bound.bound_at)} />}
       </dl>
+      {unopened && (
+        <Note tone="danger" live>
+          <p>{t('pairFailed')}</p>
+        </Note>
+      )}
+      <Pair record={record} onOpen={() => setOpening(true)} />
       <p class="muted small">{c.algorithm === 'SM2SM3' ? t('sm2Note') : t('p256Note')}</p>
       <details class="shown">
         <summary>{t('details')}</summary>

@@ -18,7 +18,7 @@ export interface Layout {
   rest: Field[]
 }
 
-const machine = /^(version|id|purpose|audience|nonce|issued_at|expires_at|actor\.(id|organisation_id)|subject\.(id|organisation_id)|details\.(provider|product|public_key_sha256|slot))$/
+const machine = /^(version|id|purpose|audience|nonce|issued_at|expires_at|actor\.(id|organisation_id)|subject\.(id|organisation_id)|details\.(provider|product|application|public_key_sha256|encryption_key_sha256|slot))$/
 
 // Of the rest, what a careful reader looks for first.
 const first = ['purpose', 'audience', 'issued_at', 'expires_at', 'id', 'nonce', 'version', 'details.public_key_sha256']

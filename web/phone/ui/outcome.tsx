@@ -29,6 +29,7 @@ function endOf(c: Confirming): End {
   switch (state) {
     case 'confirmed':
       if (c.keyNotOurs) return { tone: 'bad', icon: 'stop', title: t('failed'), text: t('keyNotOurs') }
+      if (c.view.result?.kind === 'request') return { tone: 'plain', icon: 'clock', title: t('doneRequest'), text: t('requested') }
       return { tone: 'good', icon: 'check', title: purpose === 'bind' ? t('doneBind') : purpose === 'enroll' ? t('doneEnroll') : t('doneOther'), text: '' }
     case 'failed':
       return { tone: 'bad', icon: 'stop', title: t('failed'), text: (failure && either(failure.title_zh, failure.title_en)) || t('failedMeaning') }

@@ -83,7 +83,7 @@ function Row({ field, hints, unknown }: { field: Field; hints: Hint[]; unknown?:
   )
 }
 
-const mono = /(^|\.)(id|organisation_id|nonce|audience|public_key_sha256|ip|provider|product|version)$/
+const mono = /(^|\.)(id|organisation_id|nonce|audience|application|public_key_sha256|encryption_key_sha256|ip|provider|product|version)$/
 
 // Value writes a field the way people read it; the exact text is never lost:
 // where the two differ, both are shown.
