@@ -10,6 +10,7 @@ import (
 
 	"certlink/cashier"
 	"certlink/cashier/alipay"
+	"certlink/cashier/invoice"
 	"certlink/cashier/sandbox"
 	"certlink/cashier/wechat"
 	"certlink/internal/effect"
@@ -19,6 +20,8 @@ import (
 // cashierSettings say how orders can be paid.
 type cashierSettings struct {
 	OrderDays int `name:"order-days" env:"CERTLINK_ORDER_DAYS" default:"7" help:"Days after which an order that was not paid is closed."`
+
+	InvoiceDays int `name:"invoice-days" env:"CERTLINK_INVOICE_DAYS" default:"60" help:"Days after an order's completion in which an invoice can be asked for."`
 
 	WechatMerchant      string `name:"wechatpay-merchant-id" env:"CERTLINK_WECHATPAY_MERCHANT_ID" help:"WeChat Pay: merchant number. Setting it offers the way to pay."`
 	WechatApp           string `name:"wechatpay-app-id" env:"CERTLINK_WECHATPAY_APP_ID" help:"WeChat Pay: app id bound to the merchant."`
@@ -48,6 +51,12 @@ func (s *cashierSettings) check(bad func(string, ...any)) {
 	}
 	if s.OrderDays < 1 || s.OrderDays > 60 {
 		bad("CERTLINK_ORDER_DAYS must be from 1 to 60")
+	}
+	if s.InvoiceDays == 0 {
+		s.InvoiceDays = 60
+	}
+	if s.InvoiceDays < 1 || s.InvoiceDays > 3650 {
+		bad("CERTLINK_INVOICE_DAYS must be from 1 to 3650")
 	}
 	named := func(prefix string, wrong []string) {
 		for _, w := range wrong {
@@ -118,6 +127,7 @@ type paying struct {
 	subjects map[string]push.Handler
 	// payments is the sandbox, in demo mode.
 	payments     *sandbox.Service
+	invoices     *invoice.Service
 	paymentsHTTP *http.Server
 }
 
@@ -138,6 +148,8 @@ func (p *program) openCashier(origin string) error {
 		p.uploads.Owners("order", func(ctx context.Context, owner, file string) (bool, error) {
 			return p.orders.Names(ctx, owner[len("order:"):], file)
 		})
+		p.openInvoices()
+		p.letter(invoice.MailIssued, p.invoiceLetter)
 	}
 	return err
 }

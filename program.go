@@ -21,6 +21,7 @@ import (
 	"certlink/account"
 	"certlink/api"
 	"certlink/cashier"
+	"certlink/cashier/invoice"
 	"certlink/confirm"
 	"certlink/desk"
 	"certlink/internal/audit"
@@ -74,7 +75,7 @@ type program struct {
 // schema is every collection of every room.
 func schema() []store.Collection {
 	return slices.Concat(account.Collections(), mobilecert.Collections(), confirm.Collections(), qr.Collections(),
-		cashier.Collections(), desk.Collections(), renewalSchema(), application.Collections(), identity.Collections(),
+		cashier.Collections(), invoice.Collections(), desk.Collections(), renewalSchema(), application.Collections(), identity.Collections(),
 		push.Collections(), audit.Collections(), upload.Collections(), lease.Collections(), []store.Collection{revocationLists})
 }
 
@@ -189,7 +190,7 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 		Origin: origin, TrustedProxies: prefixes(s.TrustedProxies), WidgetOrigins: s.WidgetOrigins, Demo: s.Demo, Version: version,
 		Prompts: p.prompts, Phones: p.phones, Bids: p.bids, Renewals: p.renewals,
 		Accounts: p.accounts, QR: p.qr, Desk: p.desk, Bridge: s.bridge(), DemoUKey: p.demoUKey(config, certificates), Engine: p.engine, Store: p.store,
-		Orders: p.orders, Sandbox: p.payments,
+		Orders: p.orders, Sandbox: p.payments, Invoices: p.invoices,
 		Catalogue: p.catalogue, Certificates: certificates, Bindings: bindings, Products: config.Products.List(), Audit: p.audit, Uploads: p.uploads, Applications: p.applications, Faces: p.faces, Authority: p.publications(certificates),
 		Assets: assets, Lasting: web.Lasting, Clock: p.clock, Log: p.log,
 		Registry: registry, MetricsToken: s.MetricsToken, Limits: s.limits(),
@@ -283,6 +284,7 @@ func (p *program) run(ctx context.Context, ln net.Listener) error {
 	every("desk", 500*time.Millisecond, p.desk.Sweep)
 	every("relay", 300*time.Millisecond, p.relay.Run)
 	every("orders", time.Second, p.orders.Sweep)
+	every("invoices", 2*time.Second, p.invoices.Sweep)
 	every("sandbox", time.Second, p.notify)
 	every("renewals", 30*time.Second, p.renewals.Sweep)
 	every("applications", time.Second, func(ctx context.Context) error {

@@ -15,6 +15,8 @@ import (
 
 	"certlink/api"
 	"certlink/cashier"
+	"certlink/cashier/invoice"
+	"certlink/cashier/invoice/sample"
 	"certlink/cashier/sandbox"
 	"certlink/internal/audit"
 	"certlink/internal/effect"
@@ -27,6 +29,7 @@ type money struct {
 	box     *sandbox.Service
 	uploads *upload.Store
 	mood    *moody
+	bills   *invoice.Service
 	told    chan *answer // the answers to the sandbox's notices
 }
 
@@ -75,6 +78,8 @@ func (w *world) pays(c *api.Config) {
 		Providers: []cashier.Provider{box, w.mood, cashier.Transfer{Payee: "证联", Bank: "银行", Account: "6222"}}})
 	check(w.t, err)
 	w.uploads = upload.New(w.store, w.clock.Now, w.ring)
+	w.bills = invoice.New(invoice.Config{Store: w.store, Clock: w.clock.Now, Hub: w.hub, Seal: w.ring, Orders: w.orders, Uploads: w.uploads, Issuer: sample.Issuer{}})
+	c.Invoices = w.bills
 	c.Orders, c.Sandbox, c.Uploads = w.orders, w.box, w.uploads
 }
 

@@ -92,6 +92,7 @@ func (s *Server) routes() {
 	s.bodies["/v1/accounts/bulk"], s.bodies["/v1/accounts/import"] = 4<<20, 5<<20
 
 	s.cashierRoutes()
+	s.invoiceRoutes()
 
 	s.add("GET", "/healthz", s.getHealth)
 	s.add("GET", "/readyz", s.getReady)

@@ -24,6 +24,7 @@ import (
 
 	"certlink/account"
 	"certlink/cashier"
+	"certlink/cashier/invoice"
 	"certlink/cashier/sandbox"
 	"certlink/confirm"
 	"certlink/desk"
@@ -77,6 +78,8 @@ type Config struct {
 	// no money, in demo mode.
 	Orders  *cashier.Service
 	Sandbox *sandbox.Service
+	// Invoices needs Orders; nil without them.
+	Invoices *invoice.Service
 	// Authority is what the built-in authority publishes; nil without one.
 	Authority *Publications
 

@@ -21,6 +21,7 @@ import (
 	"certlink/account"
 	"certlink/api"
 	"certlink/cashier"
+	"certlink/cashier/invoice"
 	"certlink/confirm"
 	"certlink/desk"
 	"certlink/internal/audit"
@@ -78,7 +79,7 @@ func (c *shifted) Advance(d time.Duration) { c.offset.Add(int64(d)) }
 func (c *shifted) Stop(at time.Time) { c.stopped.Store(&at) }
 
 func schema() []store.Collection {
-	return slices.Concat(account.Collections(), mobilecert.Collections(), confirm.Collections(), qr.Collections(), desk.Collections(), audit.Collections(), push.Collections(), cashier.Collections(), upload.Collections(),
+	return slices.Concat(account.Collections(), mobilecert.Collections(), confirm.Collections(), qr.Collections(), desk.Collections(), audit.Collections(), push.Collections(), cashier.Collections(), invoice.Collections(), upload.Collections(),
 		application.Collections(), identity.Collections(), bids.Collections(), renewal.Collections())
 }
 
@@ -386,7 +387,7 @@ func (w *world) settle() {
 	w.t.Helper()
 	done := func(context.Context, effect.Effect) error { return nil }
 	check(w.t, push.NewRelay(w.store, schema(), map[string]push.Handler{
-		effect.Audit: audit.New(w.store).Carry, cashier.EffectOrder: w.apps.CarryOrder, qr.EffectNotMe: w.qr.CarryNotMe, effect.Webhook: done, effect.Push: done,
+		effect.Audit: audit.New(w.store).Carry, cashier.EffectOrder: w.apps.CarryOrder, effect.Mail: done, qr.EffectNotMe: w.qr.CarryNotMe, effect.Webhook: done, effect.Push: done,
 		push.EffectPromptEnded: w.prompts.CarryEnded, push.EffectPrompt: w.prompts.Carry, mobilecert.EffectIssued: w.apps.CarryIssued,
 		mobilecert.EffectSupersede: w.renewals.CarrySuccessor, bids.EffectGuard: w.bids.CarryGuard,
 		bids.EffectAcknowledged: w.renewals.CarryAcknowledged, cashier.EffectCompleted: w.orders.CarryCompleted, cashier.EffectRefund: w.orders.CarryRefund, identity.EffectChecked: w.apps.CarryChecked,

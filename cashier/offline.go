@@ -119,6 +119,31 @@ func (s *Service) Decide(ctx context.Context, reviewer, id, proof string, accept
 // proofGrace is what is left of an order's time, at least, after a rejected proof.
 const proofGrace = 3 * 24 * time.Hour
 
+// Received is a reviewer's word that the money of an order has arrived without a
+// proof from the payer: seen on the account's statement. An invoice for it asks for
+// the proof, then.
+func (s *Service) Received(ctx context.Context, reviewer, id, note string) (*Order, error) {
+	return s.change(ctx, id, func(o *Order) error {
+		switch {
+		case o.State != Open:
+			return ErrState.With("state", string(o.State))
+		case o.AmountFen == 0:
+			return ErrFree
+		case o.inReview():
+			return ErrProof // which is decided on instead
+		}
+		now := s.cfg.Clock()
+		a := o.offline()
+		if a == nil {
+			o.Attempts = append(o.Attempts, Attempt{ID: attemptID(o.ID, len(o.Attempts)+1), Provider: Offline, State: Waiting, At: now, By: reviewer, ExpiresAt: o.ExpiresAt, Due: o.ExpiresAt})
+			a = &o.Attempts[len(o.Attempts)-1]
+		}
+		o.happened("order.received", now, reviewer, a.ID, note)
+		_, err := o.paid(a, Payment{Transaction: "statement", AmountFen: o.AmountFen, Currency: Currency, At: now}, reviewer, now)
+		return err
+	})
+}
+
 // SentBack is a reviewer's word that money was refunded by hand.
 func (s *Service) SentBack(ctx context.Context, reviewer, id, refund, note string) (*Order, error) {
 	return s.change(ctx, id, func(o *Order) error {
