@@ -3,7 +3,7 @@
 # The web assets, from the lock file.
 FROM node:20.20.2-bookworm-slim AS web
 WORKDIR /src/web
-COPY web/package.json web/package-lock.json ./
+COPY web/package.json web/package-lock.json web/.npmrc ./
 RUN npm ci --no-audit --no-fund
 COPY web/ ./
 RUN npm run build

@@ -79,7 +79,8 @@ func newProcess(t *testing.T, env ...string) *process {
 	return p
 }
 
-func (p *process) start(wrap ...string) {
+// launch starts the process, and start waits until it is ready too.
+func (p *process) launch(wrap ...string) {
 	p.t.Helper()
 	path, err := binary()
 	if err != nil {
@@ -91,6 +92,11 @@ func (p *process) start(wrap ...string) {
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
+}
+
+func (p *process) start(wrap ...string) {
+	p.t.Helper()
+	p.launch(wrap...)
 	deadline := time.Now().Add(60 * time.Second)
 	for time.Now().Before(deadline) {
 		if resp, err := http.Get(p.origin + "/readyz"); err == nil {

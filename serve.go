@@ -26,6 +26,14 @@ type serveCommand struct {
 
 // Run is certlink serve.
 func (c *serveCommand) Run(ctx context.Context) error {
+	err := c.serve(ctx)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil // told to end before it had begun
+	}
+	return err
+}
+
+func (c *serveCommand) serve(ctx context.Context) error {
 	s := &c.settings
 	if err := s.check(); err != nil {
 		return err
