@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"certlink/account"
+	"certlink/internal/garbage"
 	"certlink/internal/lan"
 )
 
@@ -43,6 +44,7 @@ func (c *serveCommand) serve(ctx context.Context) error {
 	}
 	log := logger(s.LogFormat)
 	slog.SetDefault(log)
+	garbage.Follow()
 	stop, err := profile(c.CPUProfile)
 	if err != nil {
 		return err

@@ -22,7 +22,11 @@ type Record[T any] struct {
 
 // Get reads one value and the revision it was read at.
 func (r Record[T]) Get(ctx context.Context, id string) (*T, int64, error) {
-	d, err := r.Store.Get(ctx, r.Collection, id)
+	get := r.Store.Get
+	if p, ok := r.Store.(Peeker); ok {
+		get = p.Peek // it is only read, and a memo keeps it unchanged
+	}
+	d, err := get(ctx, r.Collection, id)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -143,6 +143,13 @@ type Store interface {
 	Close() error
 }
 
+// Peeker is what an engine can do besides, where it holds documents in memory.
+type Peeker interface {
+	// Peek is Get without copies: the caller must neither change nor keep what it is
+	// given beyond keeping it unchanged. Index is left out.
+	Peek(ctx context.Context, collection, id string) (Doc, error)
+}
+
 // KeepChanges is how long a change can be read from the feed.
 const KeepChanges = 10 * time.Minute
 

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"io"
 	"unicode/utf8"
+
+	"certlink/trust/internal/lru"
 )
 
 const maxChainSent = maxSupplied + 1 // the leaf and its intermediates
@@ -102,6 +104,9 @@ func object(raw []byte) (map[string]json.RawMessage, error) {
 	return members, nil
 }
 
+// above remembers the certificates above leaves, which many leaves bring along.
+var above = lru.New[string, *Certificate](256)
+
 // parseX5C reads the chain (RFC 7515 §4.1.6): ordinary base64, with padding.
 func parseX5C(raw json.RawMessage) ([]*Certificate, error) {
 	var items []string
@@ -110,6 +115,12 @@ func parseX5C(raw json.RawMessage) ([]*Certificate, error) {
 	}
 	chain := make([]*Certificate, len(items))
 	for i, item := range items {
+		if i > 0 {
+			if known, ok := above.Get(item); ok {
+				chain[i] = known
+				continue
+			}
+		}
 		if bytes.ContainsAny([]byte(item), "\r\n") {
 			return nil, ErrCertificate.Becausef("x5c[%d] has line ends", i)
 		}
@@ -119,6 +130,9 @@ func parseX5C(raw json.RawMessage) ([]*Certificate, error) {
 		}
 		if chain[i], err = ParseCertificate(der); err != nil {
 			return nil, err
+		}
+		if i > 0 {
+			above.Put(item, chain[i])
 		}
 	}
 	return chain, nil

@@ -45,9 +45,28 @@ func (db *DB) usable(ctx context.Context) error {
 
 // Get reads one document.
 func (db *DB) Get(ctx context.Context, collection, id string) (store.Doc, error) {
+	e, err := db.find(ctx, collection, id)
+	if err != nil {
+		return store.Doc{}, err
+	}
+	return e.doc(), nil
+}
+
+var _ store.Peeker = (*DB)(nil)
+
+// Peek reads one document as it is held.
+func (db *DB) Peek(ctx context.Context, collection, id string) (store.Doc, error) {
+	e, err := db.find(ctx, collection, id)
+	if err != nil {
+		return store.Doc{}, err
+	}
+	return store.Doc{ID: e.id, Rev: e.rev, Body: e.body}, nil
+}
+
+func (db *DB) find(ctx context.Context, collection, id string) (*entry, error) {
 	k := key{db.schema.Of(collection), id}
 	if err := db.usable(ctx); err != nil {
-		return store.Doc{}, err
+		return nil, err
 	}
 	e, found := db.layers.find(k)
 	var gen uint64
@@ -59,16 +78,16 @@ func (db *DB) Get(ctx context.Context, collection, id string) (store.Doc, error)
 			e, err = db.tables[k.c].read(c, newKey(k.c, id))
 			return err
 		}); err != nil {
-			return store.Doc{}, unavailable(err)
+			return nil, unavailable(err)
 		}
 		if e != nil {
 			db.cache.fill(e, gen)
 		}
 	}
 	if e == nil {
-		return store.Doc{}, store.ErrNotFound
+		return nil, store.ErrNotFound
 	}
-	return e.doc(), nil
+	return e, nil
 }
 
 // entry reads rev, body and values from the columns that begin at col.
