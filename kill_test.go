@@ -19,13 +19,23 @@ import (
 // answered is lost, none is done twice, and each flow that was cut off can be
 // finished or is refused cleanly. CERTLINK_KILLS says how often.
 func TestKilledAgainAndAgain(t *testing.T) {
-	kills := 6
+	t.Run("embedded", func(t *testing.T) { killed(t, 6) })
+	t.Run("mongo", func(t *testing.T) {
+		uri, err := standIn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		killed(t, 3, "CERTLINK_STORE="+uri, "CERTLINK_DATABASE="+newDatabase(t, uri))
+	})
+}
+
+func killed(t *testing.T, kills int, env ...string) {
 	if n, err := strconv.Atoi(os.Getenv("CERTLINK_KILLS")); err == nil {
 		kills = n
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	srv := newProcess(t)
+	srv := newProcess(t, env...)
 	srv.start()
 
 	var done, stop atomic.Int64

@@ -54,6 +54,20 @@ func TestRevoking(t *testing.T) {
 		t.Errorf("the list shows the certificate as %+v", c)
 	}
 
+	// The binding keeps its place until it is unbound, and its certificate signs
+	// nothing more, before or after.
+	var list struct{ Items []struct{ ID string } }
+	page.get("/v1/bindings").ok(200, &list)
+	start := map[string]string{"purpose": "bind", "provider": "huixin"}
+	page.post("/v1/qr-sessions", start).refused(409, "account_slot_taken")
+	page.post("/v1/bindings/"+list.Items[0].ID+"/unbind", map[string]string{}).ok(200)
+	p = phone.scan(page.bind("huixin").Code)
+	phone.confirm(p, phone.jws(p)).refused(422, "certificate_revoked_here")
+	page.get("/v1/bindings").ok(200, &list)
+	if len(list.Items) != 0 {
+		t.Errorf("a revoked certificate was bound: %+v", list)
+	}
+
 	// The others who may.
 	for _, who := range []string{"admin", "reviewer", "operator"} {
 		_, _, id := w.enrolled(page, w.phone("zhangwei"), "demo-p256", trust.ES256)
