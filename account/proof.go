@@ -99,14 +99,15 @@ func (s *Service) VerifyProof(_ context.Context, in ProofInput) (*Proof, error) 
 	if err := readClaims(claims, &c); err != nil {
 		return nil, s.invalid("format").Because(err)
 	}
-	stretch, err := s.checkClaims(&c, in, now)
-	if err != nil {
-		return nil, err
-	}
 	if device, cached = s.proofs.keys.get(header); !cached {
+		var err error
 		if device, err = parseProofHeader(header); err != nil {
 			return nil, s.invalid("header").Because(err)
 		}
+	}
+	stretch, err := s.checkClaims(&c, in, now)
+	if err != nil {
+		return nil, err
 	}
 	raw, err := b64url.DecodeString(signature)
 	if err != nil {
