@@ -56,6 +56,7 @@ export function RevokeDialog(p: Props) {
         <Choices
           name="reason"
           legend={c('revokeWhy')}
+          columns="one"
           value={reason}
           error={missing ? c('needReason') : undefined}
           onChange={(r) => (setReason(r), setMissing(false))}

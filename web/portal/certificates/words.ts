@@ -44,7 +44,7 @@ export const c = dictionary(
     why: '未签发的原因',
     waitingSince: '提交 CA 时间',
     revoke: '注销证书',
-    revokeOf: '注销“{holder}”的证书',
+    revokeOf: '注销证书：“{holder}”',
     revokeTitle: '注销证书',
     revokeLead: '注销后这张证书立即不能再登录、签名和解密，不能恢复。如需继续使用，重新认证身份后可领取新证书，不再收费。',
     revokeBids: '如果用它加密的标书还没有开标，注销后换手机将无法解密，请先联系招标代理机构。',
