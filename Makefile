@@ -1,5 +1,5 @@
 # The two commands: make run, make test. The others are their parts.
-.PHONY: run test web build check bench fuzz clean
+.PHONY: run test web build check bridge bench fuzz clean
 
 # make run LAN=1 serves HTTPS on the local network, for a real phone.
 run: web
@@ -15,6 +15,8 @@ check:
 	go vet ./...
 	cd web && npm run --silent check && npm run --silent unit
 	GOOS=windows go build -o /dev/null . && GOOS=darwin go build -o /dev/null .
+	@for t in $(BRIDGES); do GOOS=$${t%-*} GOARCH=$${t#*-} CGO_ENABLED=0 go vet ./ukey/... ./cmd/ukey-bridge || exit 1; done
+	$(MAKE) --no-print-directory bridge
 
 # web/dist is made anew when a source is newer than it.
 web: web/dist/.built
@@ -25,6 +27,14 @@ web/dist/.built: web/package-lock.json web/package.json web/build.mjs web/tsconf
 build: web
 	CGO_ENABLED=0 go build -trimpath -o bin/certlink .
 	CGO_ENABLED=0 go build -trimpath -o bin/phone ./cmd/phone
+
+# One file of the desktop bridge per system. On Windows it opens no console.
+BRIDGES = windows-386 windows-amd64 darwin-arm64 darwin-amd64 linux-amd64 linux-arm64
+bridge:
+	@for t in $(BRIDGES); do \
+	  os=$${t%-*}; ext=; flags=; [ $$os = windows ] && ext=.exe && flags=-H=windowsgui; \
+	  echo bin/ukey-bridge-$$t$$ext; \
+	  GOOS=$$os GOARCH=$${t#*-} CGO_ENABLED=0 go build -trimpath -ldflags "$$flags" -o bin/ukey-bridge-$$t$$ext ./cmd/ukey-bridge || exit 1; done
 
 bench: build
 	go run ./cmd/bench $(ARGS)

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"net/url"
 	"path"
@@ -17,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 
+	"certlink/ukey/internal/once"
 	"certlink/ukey/skf"
 )
 
@@ -70,7 +70,7 @@ func Parse(data []byte) (*Config, error) {
 		return nil, fmt.Errorf("the file has %d bytes, and %d are the most", len(data), maxFile)
 	}
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) // editors on Windows put it there
-	if err := once(data); err != nil {
+	if err := once.Check(data); err != nil {
 		return nil, err
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
@@ -263,50 +263,4 @@ func (p *Profile) Quirks() skf.Quirks {
 		}
 	}
 	return q
-}
-
-// once refuses a member that stands twice in an object: encoding/json would take the
-// last of them without a word.
-func once(data []byte) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	var value func(at string, depth int) error
-	value = func(at string, depth int) error {
-		if depth > 8 {
-			return errors.New(at + ": nested too deeply")
-		}
-		tok, err := d.Token()
-		if err != nil {
-			return err
-		}
-		open, _ := tok.(json.Delim)
-		seen := map[string]bool{}
-		for i := 0; (open == '{' || open == '[') && d.More(); i++ {
-			next := at + "/" + strconv.Itoa(i)
-			if open == '{' {
-				name, err := d.Token()
-				if err != nil {
-					return err
-				}
-				next = at + "/" + name.(string)
-				if seen[name.(string)] {
-					return errors.New(next + ": stands twice")
-				}
-				seen[name.(string)] = true
-			}
-			if err := value(next, depth+1); err != nil {
-				return err
-			}
-		}
-		if open != 0 {
-			_, err = d.Token()
-		}
-		return err
-	}
-	if err := value("", 0); err != nil {
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return errors.New("the JSON text ends too early")
-		}
-		return err
-	}
-	return nil
 }

@@ -1,0 +1,139 @@
+package dialog
+
+import (
+	"context"
+	"syscall"
+	"unicode/utf8"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+
+	"certlink/ukey"
+)
+
+// System is CredUI for PINs and a message box for questions.
+func System(_, _ string) Asker { return credUI{} }
+
+type credUI struct{}
+
+var (
+	credui     = windows.NewLazySystemDLL("credui.dll")
+	promptCred = credui.NewProc("CredUIPromptForCredentialsW")
+	user32     = windows.NewLazySystemDLL("user32.dll")
+	messageBox = user32.NewProc("MessageBoxW")
+)
+
+// credUIInfo is CREDUI_INFOW.
+type credUIInfo struct {
+	size    uint32
+	parent  windows.HWND
+	message *uint16
+	caption *uint16
+	banner  windows.Handle
+}
+
+const (
+	doNotPersist   = 0x2
+	alwaysShowUI   = 0x80
+	keepUsername   = 0x100000
+	genericCreds   = 0x40000
+	errorCancelled = 1223
+
+	// maxMessage and maxCaption are CREDUI_MAX_MESSAGE_LENGTH and its like.
+	maxMessage = 1023
+	maxCaption = 127
+)
+
+// PIN asks for a PIN. The window cannot be closed from here: who goes away while it
+// is open leaves it to the person, and what is typed then is thrown away.
+func (credUI) PIN(ctx context.Context, q Question) (ukey.PIN, error) {
+	text := q.Text
+	if q.Mistake != "" {
+		text = q.Mistake + "\n" + text
+	}
+	message, err1 := windows.UTF16PtrFromString(cut(text, maxMessage))
+	caption, err2 := windows.UTF16PtrFromString(cut(q.Title, maxCaption))
+	target, err3 := windows.UTF16PtrFromString("certlink U-Key")
+	if err1 != nil || err2 != nil || err3 != nil {
+		return nil, ErrNone.Becausef("the text holds a NUL")
+	}
+	type answer struct {
+		pin ukey.PIN
+		err error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		info := credUIInfo{message: message, caption: caption}
+		info.size = uint32(unsafe.Sizeof(info))
+		var user [514]uint16
+		copy(user[:], syscall.StringToUTF16("U-Key"))
+		var pin [257]uint16
+		var save uint32
+		rc, _, _ := promptCred.Call(uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(target)), 0, 0,
+			uintptr(unsafe.Pointer(&user[0])), uintptr(len(user)), uintptr(unsafe.Pointer(&pin[0])), uintptr(len(pin)),
+			uintptr(unsafe.Pointer(&save)), doNotPersist|alwaysShowUI|keepUsername|genericCreds)
+		var a answer
+		switch rc {
+		case 0:
+			for _, r := range utf16Runes(pin[:]) {
+				a.pin = utf8.AppendRune(a.pin, r)
+			}
+			if len(a.pin) == 0 {
+				a.err = ErrCancelled
+			}
+		case errorCancelled:
+			a.err = ErrCancelled
+		default:
+			a.err = ErrNone.Becausef("CredUI answers %d", rc)
+		}
+		clear(pin[:])
+		done <- a
+	}()
+	select {
+	case a := <-done:
+		return a.pin, a.err
+	case <-ctx.Done():
+		go func() { (<-done).pin.Wipe() }()
+		return nil, ctx.Err()
+	}
+}
+
+func utf16Runes(in []uint16) []rune {
+	for i, c := range in {
+		if c == 0 {
+			in = in[:i]
+			break
+		}
+	}
+	return []rune(windows.UTF16ToString(in))
+}
+
+// Confirm asks yes or no; no is the button that the return key presses.
+func (credUI) Confirm(ctx context.Context, q Question) (bool, error) {
+	text, err1 := windows.UTF16PtrFromString(q.Text)
+	title, err2 := windows.UTF16PtrFromString(q.Title)
+	if err1 != nil || err2 != nil {
+		return false, ErrNone.Becausef("the text holds a NUL")
+	}
+	const yesNo, warning, secondIsDefault, systemModal, foreground, yes = 0x4, 0x30, 0x100, 0x1000, 0x10000, 6
+	done := make(chan uintptr, 1)
+	go func() {
+		rc, _, _ := messageBox.Call(0, uintptr(unsafe.Pointer(text)), uintptr(unsafe.Pointer(title)), yesNo|warning|secondIsDefault|systemModal|foreground)
+		done <- rc
+	}()
+	select {
+	case rc := <-done:
+		return rc == yes, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+}
+
+// cut keeps a text within what the window takes.
+func cut(s string, most int) string {
+	r := []rune(s)
+	if len(r) > most {
+		r = append(r[:most-1], '…')
+	}
+	return string(r)
+}
