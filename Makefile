@@ -15,7 +15,7 @@ check:
 	go vet ./...
 	cd web && npm run --silent check && npm run --silent unit
 	GOOS=windows go build -o /dev/null . && GOOS=darwin go build -o /dev/null .
-	@for t in $(BRIDGES); do GOOS=$${t%-*} GOARCH=$${t#*-} CGO_ENABLED=0 go vet ./ukey/... ./cmd/ukey-bridge || exit 1; done
+	GOOS=windows GOARCH=386 CGO_ENABLED=0 go vet ./ukey/... ./cmd/ukey-bridge
 	$(MAKE) --no-print-directory bridge
 
 # web/dist is made anew when a source is newer than it.
