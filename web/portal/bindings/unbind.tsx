@@ -3,6 +3,7 @@ import { date, serialEnd, visible } from '../../shared/format'
 import type { Binding } from '../../shared/model'
 import { type Problem, asProblem } from '../../shared/problem'
 import { Button, Dialog, Note, ProblemNote, announce } from '../../shared/ui'
+import { BidsWarning } from '../renew/warning'
 import { call } from '../state'
 import { providerName, w } from '../words'
 import { holderOf } from './table'
@@ -52,8 +53,9 @@ export function UnbindDialog({ binding, onClose, onDone }: { binding: Binding; o
         </dl>
         <Note tone="warn">
           <p>{b('unbindLead', { account })}</p>
-          <p>{b('unbindBids')}</p>
+          {!binding.certificate.id && <p>{b('unbindBids')}</p>}
         </Note>
+        {binding.certificate.id && <BidsWarning certificate={binding.certificate.id} otherwise={b('unbindBids')} />}
         {problem && <ProblemNote problem={problem} meaning={over ? undefined : b('unbindFailed')} />}
       </div>
       <div class="dialog-foot">

@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks'
 import { visible } from '../../shared/format'
 import { type Problem, asProblem } from '../../shared/problem'
 import { Button, Choices, Dialog, ErrorSummary, Note, ProblemNote, announce } from '../../shared/ui'
+import { BidsWarning } from '../renew/warning'
 import { call } from '../state'
 import { w } from '../words'
 import { c, reasons } from './words'
@@ -49,9 +50,9 @@ export function RevokeDialog(p: Props) {
         <Note tone="warn">
           <p>{c('revokeLead')}</p>
           {p.bound && <p>{c('revokeBinding')}</p>}
-          <p>{c('revokeBids')}</p>
           {p.foreign && <p>{c('revokeForeign', { provider: p.foreign })}</p>}
         </Note>
+        <BidsWarning certificate={p.id} otherwise={c('revokeBids')} />
         <ErrorSummary mistakes={missing ? [{ field: 'reason', text: c('needReason') }] : []} />
         <Choices
           name="reason"

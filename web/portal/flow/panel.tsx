@@ -10,13 +10,13 @@ import { w } from '../words'
 import { CodePanel } from './code'
 import { EndPanel, Outcome, isNotMe } from './end'
 import { MatchPanel } from './match'
-import type { Running } from './session'
+import type { Running, Start } from './session'
 import { useSecondsUntil } from './tick'
 import { f } from './words'
 
 interface Props {
   running: Running
-  purpose: 'bind' | 'enroll'
+  purpose: Start['purpose']
   provider: Provider | undefined
   onBack?: () => void
   onDone: () => void
@@ -42,7 +42,7 @@ function canRetry(r: Running): boolean {
   return r.problem !== undefined && (r.problem.passing || r.session !== undefined)
 }
 
-function heading(r: Running, stage: Stage, purpose: 'bind' | 'enroll'): string {
+function heading(r: Running, stage: Stage, purpose: Start['purpose']): string {
   switch (stage) {
     case 'starting':
     case 'code':
@@ -57,7 +57,7 @@ function heading(r: Running, stage: Stage, purpose: 'bind' | 'enroll'): string {
       return r.session ? f('unknownTitle') : f('failedTitle')
   }
   const s = r.session as QRSession
-  if (s.state === 'confirmed') return purpose === 'bind' ? f('confirmedBind') : f('confirmedEnroll')
+  if (s.state === 'confirmed') return purpose === 'bind' ? f('confirmedBind') : purpose === 'extend' ? f('confirmedExtend') : f('confirmedEnroll')
   if (isNotMe(s)) return f('notMeTitle')
   if (s.state === 'rejected') return f('rejectedTitle')
   if (s.state === 'expired') return f('expiredTitle')

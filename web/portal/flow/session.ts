@@ -8,10 +8,11 @@ import { type Problem, asProblem } from '../../shared/problem'
 import { ask, signInAgain } from '../state'
 
 export interface Start {
-  purpose: 'bind' | 'enroll'
+  purpose: 'bind' | 'enroll' | 'extend'
   provider?: string
   account?: string
   product?: string
+  renewal?: string
 }
 
 export interface Running {
