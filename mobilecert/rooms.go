@@ -6,6 +6,7 @@ import (
 
 	"certlink/confirm"
 	"certlink/store"
+	"certlink/trust"
 )
 
 // What the rooms within this one (bids, renewal) ask of it.
@@ -29,8 +30,23 @@ func (c *Catalogue) PhonesOf(provider string) []string {
 // Extendable says why a certificate can have no successor, nil where it can.
 func (c *Certificate) Extendable() error { return c.extendable() }
 
-// Result is what the phone gets that has asked for the certificate.
-func (c *Certificate) Result() CertificateResult { return resultOfCertificate(c) }
+// Collected is what has come of a request for the certificate.
+func (c *Certificate) Collected() (*confirm.Result, error) { return collected(c) }
+
+// Extending is what the phone is asked for to extend the certificate; what becomes
+// of an encryption key is added to the statement's details.
+func (v *Certificates) Extending(c *Certificate, details map[string]string) (*confirm.KeyRequest, error) {
+	product := v.cfg.Products.find(c.Product)
+	if product == nil {
+		return nil, ErrProductUnknown
+	}
+	product.pairDetails(details)
+	return product.keyRequest(), nil
+}
+
+// SignedKeys reads the phone's request of an accepted statement, if the keys in it
+// are those that the statement names.
+func SignedKeys(a *confirm.Accepted) (*trust.CSR, error) { return signedKeys(a) }
 
 // ByContent finds the document of a certificate by its ContentID.
 func (v *Certificates) ByContent(ctx context.Context, content string) (*Certificate, error) {

@@ -41,6 +41,12 @@ func (v *Bindings) Succeed(ctx context.Context, in Succession) (*Binding, error)
 	if err != nil {
 		return nil, err
 	}
+	var pair *Bound
+	if t := in.New.Twin; t != nil && len(t.DER) > 0 {
+		if pair, err = t.bound(in.New); err != nil {
+			return nil, err
+		}
+	}
 	for {
 		b, err := v.holding(ctx, in.Old.Content)
 		if err != nil {
@@ -53,8 +59,7 @@ func (v *Bindings) Succeed(ctx context.Context, in Succession) (*Binding, error)
 			if b.State != Active || b.Certificate.Content != in.Old.Content {
 				return store.ErrUnchanged // unbound, or moved, by somebody faster
 			}
-			b.Certificate, b.Device = *bound, in.Device
-			b.Pair = nil // of the old one
+			b.Certificate, b.Pair, b.Device = *bound, pair, in.Device
 			b.happened("binding.moved", in.At, in.By, in.Evidence)
 			return nil
 		})

@@ -2,7 +2,6 @@ package renewal
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -58,22 +57,26 @@ func (p *Extend) Begin(ctx context.Context, r confirm.Request) (confirm.Terms, e
 	if err := p.cfg.Bids.Check(ctx, c.Content); err != nil {
 		return confirm.Terms{}, err
 	}
-	terms, alg, err := p.terms(c)
-	if err != nil {
-		return confirm.Terms{}, err
+	terms, ok := p.cfg.Terms(c.Product)
+	if !ok {
+		return confirm.Terms{}, mobilecert.ErrProductUnknown
 	}
 	provider := p.cfg.Catalogue.NameOf(c.Provider)
 	details := map[string]string{
 		"renewal": n.ID, "certificate": c.Fingerprint, "certificate_serial": c.Serial, "provider": provider.ID, "provider_name": provider.NameZH,
 		"product": c.Product, "product_name": terms.Name.ZH, "holder_name": c.Subject.CommonName,
 		"current_not_after": stamp(c.NotAfter), "term_from": stamp(termFrom(now, c.NotAfter)), "not_after": stamp(termFrom(now, c.NotAfter).Add(n.Term)),
-		"key_policy": string(terms.Key), "algorithm": string(alg),
+		"key_policy": string(terms.Key),
 	}
 	if c.Subject.Organisation != "" {
 		details["organisation"] = c.Subject.Organisation
 	}
-	return confirm.Terms{Provider: c.Provider, SignedBy: confirm.ByCertificate, Details: details,
-		NewKey: &confirm.KeyRequest{Algorithm: alg}}, nil
+	key, err := p.cfg.Certificates.Extending(c, details)
+	if err != nil {
+		return confirm.Terms{}, err
+	}
+	details["algorithm"] = string(key.Algorithm)
+	return confirm.Terms{Provider: c.Provider, SignedBy: confirm.ByCertificate, Details: details, NewKey: key}, nil
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
@@ -114,20 +117,6 @@ func (p *Extend) named(ctx context.Context, params map[string]string) (*Renewal,
 	return n, err
 }
 
-// terms are those of the certificate's product, and the algorithm of its key.
-func (p *Extend) terms(c *mobilecert.Certificate) (Terms, trust.Algorithm, error) {
-	terms, ok := p.cfg.Terms(c.Product)
-	if !ok {
-		return Terms{}, "", mobilecert.ErrProductUnknown
-	}
-	x, err := trust.ParseCertificate(c.DER)
-	if err != nil {
-		return Terms{}, "", err
-	}
-	alg, err := x.Algorithm()
-	return terms, alg, err
-}
-
 // CheckKey holds the new key against the product's policy. That no key comes into
 // two lines of certificates is decided again when the intent is written.
 func (p *Extend) CheckKey(ctx context.Context, r confirm.Request, csr *trust.CSR) error {
@@ -135,9 +124,9 @@ func (p *Extend) CheckKey(ctx context.Context, r confirm.Request, csr *trust.CSR
 	if err != nil {
 		return err
 	}
-	terms, _, err := p.terms(c)
-	if err != nil {
-		return err
+	terms, ok := p.cfg.Terms(c.Product)
+	if !ok {
+		return mobilecert.ErrProductUnknown
 	}
 	key := csr.PublicKeySHA256()
 	if terms.Key == SameKey {
@@ -220,7 +209,7 @@ func (p *Extend) Act(ctx context.Context, a *confirm.Accepted) (*confirm.Result,
 	if err := p.renewals.finish(ctx, n.ID, c, a.Signer.Device); err != nil {
 		return nil, err
 	}
-	return result(c)
+	return c.Collected()
 }
 
 // begin writes that the extension is under way, and takes the right to it from a
@@ -251,7 +240,7 @@ func (p *Extend) begin(ctx context.Context, id string, a *confirm.Accepted) (*Re
 }
 
 func (p *Extend) successor(ctx context.Context, n *Renewal, a *confirm.Accepted) (*mobilecert.Certificate, error) {
-	csr, err := trust.ParseCSR(a.Signer.CSR)
+	csr, err := mobilecert.SignedKeys(a)
 	if err != nil {
 		return nil, err
 	}
@@ -284,13 +273,5 @@ func (p *Extend) Done(ctx context.Context, s *confirm.Statement) (*confirm.Resul
 	if err := p.renewals.finish(ctx, s.Details["renewal"], c, c.Device); err != nil {
 		return nil, err
 	}
-	return result(c)
-}
-
-func result(c *mobilecert.Certificate) (*confirm.Result, error) {
-	view, err := json.Marshal(c.Result())
-	if err != nil {
-		return nil, err
-	}
-	return &confirm.Result{Kind: "certificate", ID: c.ID, View: view}, nil
+	return c.Collected()
 }
