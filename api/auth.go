@@ -131,7 +131,10 @@ func (c *call) owner() (sessionID, browser string, err error) {
 	if len(secret) != secretLength {
 		return "", "", qr.ErrUnknown
 	}
-	return sessionID, id.Hash(secret), c.s.sessions.allow(sessionID)
+	// Counted with the secret: the id stands in the code, and who only saw that must
+	// be able neither to use up the owner's share nor to learn by it what exists.
+	browser = id.Hash(secret)
+	return sessionID, browser, c.s.sessions.allow(sessionID + "." + browser)
 }
 
 // challenge is the WWW-Authenticate of a 401 (RFC 9110 §11.6.1).

@@ -60,6 +60,7 @@ func (s *streams) open() int {
 // watcher waits for the changes of one session.
 type watcher struct {
 	s       *Server
+	key     string // under which it is counted
 	sub     *feed.Sub
 	browser string
 	last    *qr.Session
@@ -71,14 +72,15 @@ type watcher struct {
 // that no change falls in between. A watcher counts as a stream: it holds a
 // connection as one.
 func (s *Server) watch(ctx context.Context, sessionID, browser string) (*watcher, error) {
-	if !s.streams.enter(sessionID) {
+	key := sessionID + "." + browser // as the limits count, and for the same reason
+	if !s.streams.enter(key) {
 		return nil, ErrStreams
 	}
-	w := &watcher{s: s, sub: s.QR.Watch(sessionID), browser: browser}
+	w := &watcher{s: s, key: key, sub: s.QR.Watch(sessionID), browser: browser}
 	q, err := s.QR.Owned(ctx, sessionID, browser)
 	if err != nil {
 		w.sub.Close()
-		s.streams.leave(sessionID)
+		s.streams.leave(key)
 		return nil, err
 	}
 	w.last, w.timer = q, time.NewTimer(time.Hour)
@@ -89,7 +91,7 @@ func (s *Server) watch(ctx context.Context, sessionID, browser string) (*watcher
 func (w *watcher) close() {
 	w.sub.Close()
 	w.timer.Stop()
-	w.s.streams.leave(w.last.ID)
+	w.s.streams.leave(w.key)
 }
 
 // next waits for a change until a moment, or for the server's end; nil means one of

@@ -100,8 +100,8 @@ func (v *Service) Reject(ctx context.Context, sessionID, device, claim string, r
 // by webhook, and counted against the account and browser that began it.
 func (v *Service) NotMe(ctx context.Context, sessionID, device, claim string) (*Session, error) {
 	s, err := v.refuse(ctx, sessionID, device, claim, Reason{Code: ErrNotMe.Code}, true)
-	if err != nil {
-		return nil, err
+	if err != nil || s.Reason == nil || s.Reason.Code != ErrNotMe.Code {
+		return s, err // said after a plain refusal, it is no second word on the same session
 	}
 	// Counted here so that the block holds at once, and by the relay in case
 	// this process ends before it; the session's id makes the two one.
@@ -137,10 +137,13 @@ func (v *Service) refuse(ctx context.Context, sessionID, device, claim string, r
 // Sweep ends sessions whose time is over, finishes acts that are owed, and
 // purges what has been kept long enough. Anyone may sweep at any time.
 func (v *Service) Sweep(ctx context.Context) error {
+	now := v.Clock()
+	var after store.Cursor
 	for {
-		now := v.Clock()
-		due, _, err := v.sessions.Query(ctx, store.Query{Index: "due", Below: store.TimeKey(now), Limit: 200})
-		if err != nil || len(due) == 0 {
+		// One walk: sessions that must stay, because the relay has not been there yet,
+		// do not keep it from those behind them.
+		due, next, err := v.sessions.Query(ctx, store.Query{Index: "due", Below: store.TimeKey(now), Limit: 200, After: after})
+		if err != nil {
 			return err
 		}
 		for _, s := range due {
@@ -148,9 +151,10 @@ func (v *Service) Sweep(ctx context.Context) error {
 				return err
 			}
 		}
-		if len(due) < 200 {
+		if next == "" {
 			return nil
 		}
+		after = next
 	}
 }
 
