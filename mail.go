@@ -11,11 +11,6 @@ import (
 	"certlink/push/mail"
 )
 
-// channelSettings say how people are reached.
-type channelSettings struct {
-	Mail smtpSettings `embed:""`
-}
-
 // smtpSettings say who takes the letters.
 type smtpSettings struct {
 	Addr     string `name:"smtp-addr" env:"CERTLINK_SMTP_ADDR" help:"Mail server, host:port. Without one, no mail is sent."`

@@ -84,6 +84,9 @@ func reindex(collection string, d store.Doc) (map[string]string, error) {
 	if account.Owns(collection) {
 		return account.Reindex(collection, d)
 	}
+	if push.Owns(collection) {
+		return push.Reindex(collection, d)
+	}
 	return mobilecert.Reindex(collection, d)
 }
 
@@ -174,9 +177,12 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 		DeviceName:       p.deviceName,
 	})
 	p.certificates = certificates
-	p.openPrompts()
+	p.bindings = bindings
+	if err := p.openPrompts(ctx); err != nil {
+		return err
+	}
 	p.openDesk()
-	if err := p.openPush(); err != nil {
+	if err := p.openPush(origin); err != nil {
 		return err
 	}
 	assets, built := web.Assets()
@@ -188,7 +194,7 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.server, err = api.New(api.Config{
 		Origin: origin, TrustedProxies: prefixes(s.TrustedProxies), WidgetOrigins: s.WidgetOrigins, Demo: s.Demo, Version: version,
-		Prompts: p.prompts, Phones: p.phones, Bids: p.bids, Renewals: p.renewals,
+		Prompts: p.prompts, Phones: p.phones, Outbox: p.outbox, Bids: p.bids, Renewals: p.renewals,
 		Accounts: p.accounts, QR: p.qr, Desk: p.desk, Bridge: s.bridge(), DemoUKey: p.demoUKey(config, certificates), Engine: p.engine, Store: p.store,
 		Orders: p.orders, Sandbox: p.payments, Invoices: p.invoices,
 		Catalogue: p.catalogue, Certificates: certificates, Bindings: bindings, Products: config.Products.List(), Audit: p.audit, Uploads: p.uploads, Applications: p.applications, Faces: p.faces, Authority: p.publications(certificates),
@@ -232,7 +238,7 @@ func (p *program) openAuthority(origin string) (err error) {
 }
 
 // openPush wires what follows from changes.
-func (p *program) openPush() error {
+func (p *program) openPush(origin string) error {
 	channels := map[string]push.Channel{}
 	if p.settings.WebhookURL != "" {
 		hook, err := push.NewWebhook(p.settings.WebhookURL, []byte(p.settings.WebhookSecret), p.clock)
@@ -241,20 +247,15 @@ func (p *program) openPush() error {
 		}
 		channels[effect.Webhook] = hook
 	}
-	letters, err := p.openMail()
-	if err != nil {
+	if err := p.openChannels(channels); err != nil {
 		return err
-	}
-	if letters != nil {
-		channels[effect.Mail] = letters
 	}
 	p.audit = audit.New(p.store)
 	p.outbox = push.NewOutbox(p.store, p.clock, channels)
+	p.openNotices(origin)
 	handlers := map[string]push.Handler{
 		effect.Audit:   p.audit.Carry,
 		effect.Webhook: p.outbox.Carry(effect.Webhook),
-		effect.Push:    p.outbox.Carry(effect.Push),
-		effect.Mail:    p.outbox.Carry(effect.Mail),
 		qr.EffectNotMe: p.qr.CarryNotMe,
 	}
 	maps.Copy(handlers, p.renewalHandlers())
@@ -290,10 +291,10 @@ func (p *program) run(ctx context.Context, ln net.Listener) error {
 	every("applications", time.Second, func(ctx context.Context) error {
 		return errors.Join(p.applications.Sweep(ctx), p.faces.Sweep(ctx))
 	})
-	every("outbox", 500*time.Millisecond, p.outbox.Deliver)
+	p.everyQueue(every)
 	every("house", time.Minute, func(ctx context.Context) error {
 		_, err := p.accounts.Sweep(ctx)
-		return errors.Join(err, p.qr.SweepPairs(ctx), p.uploads.Sweep(ctx), p.applications.Reseal(ctx))
+		return errors.Join(err, p.outbox.Purge(ctx), p.qr.SweepPairs(ctx), p.uploads.Sweep(ctx), p.applications.Reseal(ctx))
 	})
 
 	served := make(chan error, 1)

@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"certlink/account"
 	"certlink/confirm"
+	"certlink/internal/effect"
+	"certlink/mobilecert"
 	"certlink/push"
 )
 
@@ -13,17 +16,30 @@ type pushing struct {
 	prompts *push.Prompts
 	phones  *push.Phones
 	letters map[string]push.MailBuilder // by template
+	notices *push.Notices
+	// bindings and transports are what reaching people needs to know.
+	bindings   *mobilecert.Bindings
+	transports map[string]push.Transport
+	fcmOptions fcmOptions
 }
 
 // openPrompts wires what reaches phones without a code.
-func (p *program) openPrompts() {
-	p.phones = push.NewPhones(p.store, p.clock, p.hub)
+func (p *program) openPrompts(ctx context.Context) error {
+	transports, kinds, err := p.openTransports(ctx)
+	if err != nil {
+		return err
+	}
+	times := push.DefaultPromptTimes()
+	times.CoolDown = time.Duration(p.settings.CoolDown) * time.Minute
+	p.transports = transports
+	p.phones = push.NewPhones(p.store, p.clock, p.hub, p.ring, kinds...)
 	p.prompts = push.NewPrompts(push.PromptsConfig{
-		Store: p.store, Clock: p.clock, Hub: p.hub, Engine: p.engine, Phones: p.phones, Times: push.DefaultPromptTimes(),
+		Store: p.store, Clock: p.clock, Hub: p.hub, Engine: p.engine, Phones: p.phones, Times: times,
 		DeviceName: p.deviceName, Party: p.party,
 		// Who wants to know how prompts end, by purpose.
 		Told: map[string]push.Handler{"extend": p.renewals.CarryPrompt, "acknowledge": p.renewals.CarryPrompt},
 	})
+	return nil
 }
 
 // deviceName is what a phone that may act is called.
@@ -50,5 +66,8 @@ func (p *program) party(ctx context.Context, id string) (confirm.Party, bool, er
 
 // promptHandlers carry out what prompts owe and what asks for them.
 func (p *program) promptHandlers() map[string]push.Handler {
-	return map[string]push.Handler{push.EffectPrompt: p.prompts.Carry, push.EffectPromptEnded: p.prompts.CarryEnded}
+	return map[string]push.Handler{
+		push.EffectPrompt: p.prompts.Carry, push.EffectPromptEnded: p.prompts.CarryEnded,
+		effect.Push: p.notices.Carry, effect.Mail: p.outbox.Carry(effect.Mail),
+	}
 }

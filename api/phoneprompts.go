@@ -67,6 +67,7 @@ func (s *Server) showPhonePrompt(p *push.Prompt) phonePrompt {
 
 func (s *Server) phonePromptRoutes() {
 	phone := (*call).phone
+	s.channelRoutes()
 	s.add("GET", "/v1/phone/inbox", phone, s.getInbox)
 	s.add("GET", "/v1/phone/events", phone, s.getPhoneEvents)
 	s.add("GET", "/v1/phone/prompts", phone, s.getPhonePrompts)
@@ -81,6 +82,8 @@ func (s *Server) phonePromptRoutes() {
 type inboxView struct {
 	Seq   int64         `json:"seq"`
 	Items []phonePrompt `json:"items"`
+	// Notices ask for nothing; the newest first.
+	Notices []noticeView `json:"notices"`
 }
 
 // ringing is what a phone's stream tells: look into the inbox, and how much there is.
@@ -133,6 +136,13 @@ func (s *Server) getInbox(c *call) error {
 	}
 	for _, p := range open {
 		out.Items = append(out.Items, s.showPhonePrompt(p))
+	}
+	c.ctx = ctx
+	if out.Notices, err = s.noticesOf(c); err != nil {
+		return err
+	}
+	if err := s.Phones.Asked(ctx, device); err != nil {
+		return err
 	}
 	return c.ok(out)
 }

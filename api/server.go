@@ -57,6 +57,7 @@ type Config struct {
 	QR           *qr.Service
 	Prompts      *push.Prompts
 	Phones       *push.Phones
+	Outbox       *push.Outbox
 	Desk         *desk.Service
 	Engine       *confirm.Engine
 	Catalogue    *mobilecert.Catalogue

@@ -5,6 +5,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -166,6 +167,7 @@ type world struct {
 	prompts  *push.Prompts
 	money
 	phones   *push.Phones
+	outbox   *push.Outbox
 	bids     *bids.Ledger
 	renewals *renewal.Service
 	desk     *desk.Service
@@ -339,7 +341,7 @@ func (w *world) start() {
 		HoldsCertificate: w.certs.HoldsCertificate,
 		DeviceName:       w.deviceName,
 	})
-	w.phones = push.NewPhones(db, w.clock.Now, w.hub)
+	w.phones = push.NewPhones(db, w.clock.Now, w.hub, w.ring, "fcm", "hms")
 	w.prompts = push.NewPrompts(push.PromptsConfig{
 		Store: db, Clock: w.clock.Now, Hub: w.hub, Engine: engine, Phones: w.phones, Times: push.DefaultPromptTimes(), DeviceName: w.deviceName,
 		Party: w.party, Told: map[string]push.Handler{"extend": w.renewals.CarryPrompt, "acknowledge": w.renewals.CarryPrompt},
@@ -347,7 +349,8 @@ func (w *world) start() {
 	w.desk = desk.New(desk.Config{Store: db, Clock: w.clock.Now, Hub: w.hub, Engine: engine, Times: desk.DefaultTimes(), MaxOpen: 20})
 	c := s.api
 	w.pays(&c)
-	c.Prompts, c.Phones = w.prompts, w.phones
+	w.outbox = push.NewOutbox(db, w.clock.Now, map[string]push.Channel{push.PhoneChannelName: failing{}})
+	c.Prompts, c.Phones, c.Outbox = w.prompts, w.phones, w.outbox
 	c.Bids, c.Renewals = w.bids, w.renewals
 	c.Desk, c.Bridge = w.desk, api.Bridge{Origin: "http://127.0.0.1:23917", Version: "test"}
 	c.DemoUKey = mobilecert.NewDemoUKey(cfg, w.certs, "huixin", mobilecert.BuiltinIssuer{Authority: ca})
@@ -372,6 +375,13 @@ func (w *world) start() {
 		polling.Wait()
 		accounts.Close()
 	})
+}
+
+// failing is a channel that gives every message up.
+type failing struct{}
+
+func (failing) Send(context.Context, *push.Message) error {
+	return &push.PermanentError{Err: errors.New("the gateway answered 422")}
 }
 
 func (w *world) deviceName(ctx context.Context, id string) (string, error) {

@@ -258,7 +258,10 @@ func TestUnbind(t *testing.T) {
 	if u.State != Unbound || !u.UnboundAt.Equal(w.clock.Now()) || u.UnboundBy.ID != "admin" || len(u.History) != 2 || len(u.View(w.who("admin")).Acts) != 0 {
 		t.Errorf("unbound %+v", u)
 	}
-	owed(t, u.Pending[2:], effect.Audit, effect.Webhook, effect.Push)
+	owed(t, u.Pending[2:4], effect.Audit, effect.Webhook)
+	if told := u.Pending[4]; told.Kind != effect.Push || told.Data["key"] != "binding_removed" || told.Data["device"] == "" {
+		t.Errorf("the holder is not told: %+v", told)
+	}
 	_, err = w.bindings.Unbind(ctx, w.who("li"), b.ID)
 	if f := refused(t, err, ErrBindingNotActive); f.Extra["state"] != "unbound" {
 		t.Errorf("extra %v", f.Extra)

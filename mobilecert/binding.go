@@ -123,7 +123,7 @@ func (b *Binding) unbind(at time.Time, by Actor) error {
 	b.State, b.UnboundAt, b.UnboundBy = Unbound, &at, &by
 	b.happened("binding.removed", at, by, "")
 	if b.Device != "" { // the holder is told
-		b.Owe(effect.New(effect.Push, at, map[string]string{"act": "binding.removed", "id": b.ID, "device": b.Device, "account": b.Account.ID}))
+		b.Owe(effect.New(effect.Push, at, map[string]string{"key": "binding_removed", "binding": b.ID, "device": b.Device, "account": b.Account.ID}))
 	}
 	return nil
 }

@@ -14,4 +14,8 @@ var (
 		"这项操作需要核对数字，不能直接发到手机。请改用扫码。", "This needs the two digits, so it cannot be sent to the phone. Scan the code instead.")
 	ErrPromptsMany = fault.New(fault.Limited, "prompts_too_many",
 		"这部手机上等待确认的请求过多。请先在手机上处理，再重新发起。", "Too many requests wait for this phone. Answer them on the phone first, then begin again.")
+	ErrMessageUnknown = fault.New(fault.NotFound, "message_unknown",
+		"没有这条消息，可能已被清理。请刷新列表。", "There is no such message; it may have been cleaned up. Look at the list again.")
+	ErrChannel = fault.New(fault.Unprocessable, "channel_unknown",
+		"平台没有开通这种通知方式。请刷新后重新选择。", "This way of being told is not offered here. Look again and choose another.")
 )

@@ -5,3 +5,49 @@ package push
 const (
 	KeyPrompt = "prompt" // something is to be confirmed
 )
+
+// Sentence is what a key says to people, in both languages, and how urgent it is.
+// It names nobody and nothing: it is also what a letter or a short message says.
+type Sentence struct {
+	ZH, EN string
+	Lane   Lane
+	// SMS: worth a short message, where the operator pays for them.
+	SMS bool
+}
+
+// sentences are all that this server tells people by itself.
+var sentences = map[string]Sentence{
+	KeyPrompt:              {ZH: "有一项操作等待您在手机应用中确认。", EN: "Something waits for your confirmation in the phone app.", Lane: LaneNow},
+	"binding_removed":      {ZH: "一张证书已从账号解除绑定。如非本人操作，请联系机构管理员。", EN: "A certificate was unbound from the account. If it was not you, tell your organisation's admin.", Lane: LaneSoon, SMS: true},
+	"binding_created":      {ZH: "一张证书已绑定到账号。如非本人操作，请联系机构管理员。", EN: "A certificate was bound to the account. If it was not you, tell your organisation's admin.", Lane: LaneSoon},
+	"certificate_revoked":  {ZH: "一张证书已被吊销，不能再使用。", EN: "A certificate was revoked and cannot be used any more.", Lane: LaneSoon, SMS: true},
+	"certificate_ready":    {ZH: "您的证书已制作完成，请在手机应用中领取。", EN: "Your certificate is ready; collect it in the phone app.", Lane: LaneSoon},
+	"certificate_declined": {ZH: "证书未能制作，请到平台查看原因。", EN: "A certificate could not be made; the portal says why.", Lane: LaneSoon},
+	"certificate_expires":  {ZH: "有证书即将到期，请及时续费并延期，以免影响投标和解密。", EN: "A certificate is about to expire. Renew and extend it in time, or bids cannot be signed and opened.", Lane: LaneBulk, SMS: true},
+	"renewal_unextended":   {ZH: "有证书已续费但尚未延期。付款后还须延期，证书才会生效。", EN: "A certificate is paid for and not yet extended. It is only prolonged by the extension.", Lane: LaneBulk, SMS: true},
+
+	"application_accepted": {ZH: "您的证书申请已审核通过。", EN: "Your application for a certificate was accepted.", Lane: LaneSoon},
+	"application_rejected": {ZH: "您的证书申请未通过审核，请到平台查看原因并修改。", EN: "Your application was not accepted; the portal says why, and it can be corrected.", Lane: LaneSoon, SMS: true},
+	"application_issued":   {ZH: "您申请的证书已发证。", EN: "The certificate you applied for was issued.", Lane: LaneSoon},
+	"application_shipped":  {ZH: "您申请的 U-Key 已寄出，请到平台查看运单。", EN: "The U-Key you applied for is on its way; the portal has its number.", Lane: LaneSoon},
+	"order_paid":           {ZH: "订单已支付。", EN: "An order was paid.", Lane: LaneSoon},
+	"order_refunded":       {ZH: "订单已退款。", EN: "An order was refunded.", Lane: LaneSoon},
+	"renewal_paid":         {ZH: "证书已续费，请确认延期。付款后还须延期，证书才会生效。", EN: "A certificate is paid for: please confirm its extension. Only the extension prolongs it.", Lane: LaneSoon, SMS: true},
+	"renewal_extended":     {ZH: "证书已延期。", EN: "A certificate was extended.", Lane: LaneSoon},
+	"invoice_issued":       {ZH: "发票已开具，请到平台查看。", EN: "An invoice was issued; the portal has it.", Lane: LaneSoon},
+	"invoice_rejected":     {ZH: "发票申请未通过，请到平台查看原因。", EN: "An invoice could not be issued; the portal says why.", Lane: LaneSoon},
+	"device_revoked":       {ZH: "一部手机已停用。如非本人操作，请联系机构管理员。", EN: "A phone was revoked. If it was not you, tell your organisation's admin.", Lane: LaneSoon},
+	"ukey_extend_again":    {ZH: "证书延期还差一步：请到平台再点击一次延期。", EN: "One step of the extension is missing: press Extend once more in the portal.", Lane: LaneBulk},
+}
+
+// otherwise is said for a key that this server does not know, which another room or a
+// newer server has put there.
+var otherwise = Sentence{ZH: "平台有新的消息，请登录查看。", EN: "The service has news for you; sign in to read it.", Lane: LaneSoon}
+
+// Say finds what a key says.
+func Say(key string) Sentence {
+	if s, known := sentences[key]; known {
+		return s
+	}
+	return otherwise
+}

@@ -2,12 +2,10 @@ package push
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"log/slog"
-	"math/rand/v2"
+	"fmt"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"certlink/internal/clock"
 	"certlink/internal/effect"
@@ -16,16 +14,33 @@ import (
 
 // Message is something that leaves the house: to a webhook, a phone, a mailbox.
 type Message struct {
-	ID      string            `json:"id"` // the effect's
+	ID      string            `json:"id"` // the effect's, or made from it
 	Channel string            `json:"channel"`
+	Lane    Lane              `json:"lane"`
 	State   MessageState      `json:"state"`
 	At      time.Time         `json:"at"`
-	Due     time.Time         `json:"due"`
+	Due     time.Time         `json:"due"` // when it is tried next; a claim moves it on
 	Tries   int               `json:"tries"`
+	Step    int               `json:"step,omitempty"` // on the phone's ladder of channels
 	Error   string            `json:"error,omitempty"`
 	Data    map[string]string `json:"data,omitempty"`
 	SentAt  *time.Time        `json:"sent_at,omitempty"`
+	By      string            `json:"by,omitempty"`     // which of the phone's channels took it
+	Device  string            `json:"device,omitempty"` // the phone it is for
+	// Collapse: while one with this name waits, another says nothing new.
+	Collapse string `json:"collapse,omitempty"`
 }
+
+// Lane is how urgent a message is. Each lane of each channel is a queue of its own,
+// so that ten thousand reminders do not stand before one confirmation.
+type Lane int
+
+// The lanes.
+const (
+	LaneNow  Lane = iota // somebody waits for it
+	LaneSoon             // events, letters, notices
+	LaneBulk             // reminders
+)
 
 // MessageState of a message.
 type MessageState string
@@ -41,10 +56,40 @@ const outbox = "outbox"
 // Collections declares what the package stores.
 func Collections() []store.Collection {
 	return []store.Collection{
-		{Name: outbox, Indexes: []store.Index{{Name: "due"}, {Name: "dead"}, {Name: "purge"}}},
+		{Name: outbox, Indexes: []store.Index{
+			{Name: "queue"}, // channel, lane and due, while waiting
+			{Name: "dead"}, {Name: "purge"},
+			{Name: "phone"},                  // device and time: the notices of its inbox
+			{Name: "collapse", Unique: true}, // channel, device and name, while waiting
+		}},
 		promptSchema,
 		{Name: phoneCollection, Feed: true},
 	}
+}
+
+// Owns says whether the collection is this package's.
+func Owns(collection string) bool {
+	return collection == outbox || collection == promptCollection || collection == phoneCollection
+}
+
+// Reindex derives the index values of a stored document of this package again, where
+// a newer version declares more of them.
+func Reindex(collection string, d store.Doc) (map[string]string, error) {
+	switch collection {
+	case outbox:
+		m := new(Message)
+		if err := json.Unmarshal(d.Body, m); err != nil {
+			return nil, err
+		}
+		return outboxRecord(nil, defaultKeep).Index(m), nil
+	case promptCollection:
+		p := new(Prompt)
+		if err := json.Unmarshal(d.Body, p); err != nil {
+			return nil, err
+		}
+		return promptRecord(nil, DefaultPromptTimes()).Index(p), nil
+	}
+	return nil, fmt.Errorf("push: nothing is known of %s", collection)
 }
 
 // Channel delivers messages of one kind. A PermanentError gives up at once.
@@ -67,118 +112,102 @@ type RetryAfterError struct {
 func (e *RetryAfterError) Error() string { return e.Err.Error() }
 func (e *RetryAfterError) Unwrap() error { return e.Err }
 
+// AgainError is no failure: it was sent, and unless it is answered by then, the next
+// step is taken after a while.
+type AgainError struct {
+	Step  int
+	By    string
+	After time.Duration
+}
+
+func (e *AgainError) Error() string { return "sent by " + e.By + "; no receipt yet" }
+
 // Outbox holds messages until they are delivered, at least once.
 type Outbox struct {
 	messages store.Record[Message]
 	clock    clock.Clock
 	channels map[string]Channel
+	gates    map[string]*gate
 	// GiveUp is how long delivery is tried.
 	GiveUp time.Duration
 	// Keep is how long a delivered message can be looked up.
 	Keep time.Duration
 }
 
+const defaultKeep = 30 * 24 * time.Hour
+
 // NewOutbox makes the outbox for the channels given.
 func NewOutbox(s store.Store, c clock.Clock, channels map[string]Channel) *Outbox {
-	o := &Outbox{clock: c, channels: channels, GiveUp: 72 * time.Hour, Keep: 7 * 24 * time.Hour}
-	o.messages = store.Record[Message]{Store: s, Collection: outbox,
-		ID: func(m *Message) string { return m.ID },
-		Index: func(m *Message) map[string]string {
-			switch m.State {
-			case Waiting:
-				return map[string]string{"due": store.TimeKey(m.Due)}
-			case Dead:
-				return map[string]string{"dead": store.TimeKey(m.At)}
-			}
-			return map[string]string{"purge": store.TimeKey(m.Due.Add(o.Keep))}
-		}}
+	o := &Outbox{clock: c, channels: channels, gates: map[string]*gate{}, GiveUp: 72 * time.Hour, Keep: defaultKeep}
+	for name := range channels {
+		o.gates[name] = newGate(DefaultRate)
+	}
+	o.messages = outboxRecord(s, o.Keep)
 	return o
 }
+
+func outboxRecord(s store.Store, keep time.Duration) store.Record[Message] {
+	return store.Record[Message]{Store: s, Collection: outbox,
+		ID: func(m *Message) string { return m.ID },
+		Index: func(m *Message) map[string]string {
+			ix := map[string]string{}
+			switch m.State {
+			case Waiting:
+				ix["queue"] = store.Key(queueOf(m.Channel, m.Lane), store.TimeKey(m.Due))
+				if m.Collapse != "" {
+					ix["collapse"] = store.Key(m.Channel, m.Device, m.Collapse)
+				}
+			case Dead:
+				ix["dead"] = store.TimeKey(m.At)
+			default:
+				ix["purge"] = store.TimeKey(m.Due.Add(keep))
+			}
+			if m.Device != "" && m.Data["key"] != KeyPrompt {
+				ix["phone"] = store.Key(m.Device, store.TimeKey(m.At))
+			}
+			return ix
+		}}
+}
+
+func queueOf(channel string, lane Lane) string { return channel + "." + string(rune('0'+lane)) }
+
+// Serves says whether somebody has configured the channel.
+func (o *Outbox) Serves(channel string) bool { return o.channels[channel] != nil }
 
 // Carry is the relay's handler for effects that become messages of a channel.
 // Where nobody has configured the channel, nothing is owed.
 func (o *Outbox) Carry(channel string) Handler {
 	return func(ctx context.Context, e effect.Effect) error {
-		if o.channels[channel] == nil {
-			return nil
-		}
-		err := o.messages.Create(ctx, &Message{ID: e.ID, Channel: channel, State: Waiting, At: e.At, Due: o.clock(), Data: e.Data})
-		if errors.Is(err, store.ErrExists) {
-			return nil
-		}
-		return err
+		return o.Put(ctx, &Message{ID: e.ID, Channel: channel, Lane: LaneSoon, At: e.At, Data: e.Data})
 	}
 }
 
-// sendWidth bounds the deliveries under way at once.
-const sendWidth = 16
-
-// Deliver sends what is due, and returns.
-func (o *Outbox) Deliver(ctx context.Context) error {
-	due, _, err := o.messages.Query(ctx, store.Query{Index: "due", Below: store.TimeKey(o.clock().Add(time.Microsecond)), Limit: 256})
-	if err != nil {
-		return err
-	}
-	var g errgroup.Group
-	g.SetLimit(sendWidth)
-	for _, m := range due {
-		g.Go(func() error { return o.deliver(ctx, m) })
-	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	return o.purge(ctx)
-}
-
-func (o *Outbox) deliver(ctx context.Context, m *Message) error {
-	ch := o.channels[m.Channel]
-	var sendErr error
-	if ch == nil {
-		sendErr = &PermanentError{errors.New("the channel is no longer configured")}
-	} else {
-		bounded, cancel := context.WithTimeout(ctx, 10*time.Second)
-		sendErr = ch.Send(bounded, m)
-		cancel()
-	}
-	if ctx.Err() != nil {
-		return ctx.Err() // stopped, not refused: the next server sends it
-	}
-	_, err := o.messages.Update(ctx, m.ID, func(m *Message) error {
-		if m.State != Waiting {
-			return store.ErrUnchanged
-		}
-		now := o.clock()
-		m.Tries++
-		var permanent *PermanentError
-		var later *RetryAfterError
-		switch {
-		case sendErr == nil:
-			m.State, m.SentAt, m.Error, m.Due = Sent, &now, "", now
-		case errors.As(sendErr, &permanent) || now.Sub(m.At) > o.GiveUp:
-			m.State, m.Error = Dead, sendErr.Error()
-			slog.Warn("a message is given up", "channel", m.Channel, "message", m.ID, "tries", m.Tries, "err", sendErr)
-		case errors.As(sendErr, &later) && later.After > 0:
-			m.Error, m.Due = sendErr.Error(), now.Add(min(later.After, time.Hour))
-		default:
-			m.Error, m.Due = sendErr.Error(), now.Add(backoff(m.Tries))
-		}
+// Put takes a message in. Putting it in again changes nothing, and neither does one
+// that says what a waiting one says already.
+func (o *Outbox) Put(ctx context.Context, m *Message) error {
+	if o.channels[m.Channel] == nil {
 		return nil
-	})
-	if errors.Is(err, store.ErrNotFound) {
+	}
+	m.State = Waiting
+	if m.Due.IsZero() {
+		m.Due = o.clock()
+	}
+	err := o.messages.Create(ctx, m)
+	if errors.Is(err, store.ErrExists) || store.IsDuplicate(err, "collapse") {
 		return nil
 	}
 	return err
 }
 
-// backoff doubles from a second to a quarter of an hour, with jitter, so that a
-// receiver that comes back is not met by everybody at once.
-func backoff(tries int) time.Duration {
-	d := min(time.Second<<min(tries-1, 12), 15*time.Minute)
-	return d/2 + rand.N(d/2+1)
+// Notices lists what a phone was told, newest first; prompts are not among it.
+func (o *Outbox) Notices(ctx context.Context, device string, limit int) ([]*Message, error) {
+	list, _, err := o.messages.Query(ctx, store.Query{Index: "phone", Prefix: store.KeyPrefix(device), Desc: true, Limit: limit})
+	return list, err
 }
 
-func (o *Outbox) purge(ctx context.Context) error {
-	old, _, err := o.messages.Query(ctx, store.Query{Index: "purge", Below: store.TimeKey(o.clock()), Limit: 256})
+// Purge forgets what was delivered and kept long enough.
+func (o *Outbox) Purge(ctx context.Context) error {
+	old, _, err := o.messages.Query(ctx, store.Query{Index: "purge", Below: store.TimeKey(o.clock()), Limit: 500})
 	for _, m := range old {
 		if err := o.messages.Store.Delete(ctx, outbox, m.ID, 0); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
@@ -190,4 +219,23 @@ func (o *Outbox) purge(ctx context.Context) error {
 // DeadLetters lists what was given up, newest first.
 func (o *Outbox) DeadLetters(ctx context.Context, after store.Cursor, limit int) ([]*Message, store.Cursor, error) {
 	return o.messages.Query(ctx, store.Query{Index: "dead", Desc: true, After: after, Limit: limit})
+}
+
+// Resend puts a dead letter back, with a whole new time to be delivered in. Doing it
+// again changes nothing.
+func (o *Outbox) Resend(ctx context.Context, id string) (*Message, error) {
+	m, err := o.messages.Update(ctx, id, func(m *Message) error {
+		if m.State != Dead {
+			return store.ErrUnchanged
+		}
+		m.State, m.At, m.Due, m.Tries, m.Step = Waiting, o.clock(), o.clock(), 0, 0
+		return nil
+	})
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, ErrMessageUnknown
+	case store.IsDuplicate(err, "collapse"):
+		return m, nil // the same is on its way already
+	}
+	return m, err
 }

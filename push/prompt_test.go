@@ -16,6 +16,7 @@ import (
 	"certlink/internal/effect"
 	"certlink/internal/fault"
 	"certlink/internal/feed"
+	"certlink/internal/seal"
 	"certlink/push"
 	"certlink/store"
 	"certlink/store/sqlite"
@@ -113,7 +114,7 @@ var errLostPhone = fault.New(fault.Forbidden, "test_phone_lost", "手机已停�
 func (w *asking) server() *push.Prompts {
 	return push.NewPrompts(push.PromptsConfig{
 		Store: w.db, Clock: w.clock.Now, Hub: w.hub, Engine: w.engine, Times: push.DefaultPromptTimes(),
-		Phones: push.NewPhones(w.db, w.clock.Now, w.hub),
+		Phones: push.NewPhones(w.db, w.clock.Now, w.hub, ring(w.t)),
 		DeviceName: func(_ context.Context, d string) (string, error) {
 			if _, lost := w.lost.Load(d); lost {
 				return "", errLostPhone
@@ -445,4 +446,11 @@ func TestEndedPromptsArePurgedLast(t *testing.T) {
 	must(t, w.prompts.Sweep(ctx))
 	_, err = w.prompts.Get(ctx, "a")
 	refused(t, err, push.ErrPromptUnknown)
+}
+
+func ring(t testing.TB) *seal.Ring {
+	t.Helper()
+	r, err := seal.Parse("k1 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
+	must(t, err)
+	return r
 }
