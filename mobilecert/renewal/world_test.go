@@ -93,7 +93,7 @@ func (w *world) start(s store.Store) *process {
 	})
 	hub := p.Config.Hub
 	p.prompts = push.NewPrompts(push.PromptsConfig{
-		Store: s, Clock: w.Clock.Now, Hub: hub, Engine: p.Engine, Phones: push.NewPhones(s, w.Clock.Now, hub), Times: push.DefaultPromptTimes(),
+		Store: s, Clock: w.Clock.Now, Hub: hub, Engine: p.Engine, Phones: push.NewPhones(s, w.Clock.Now, hub, nil), Times: push.DefaultPromptTimes(),
 		DeviceName: func(context.Context, string) (string, error) { return "李娜的手机", nil },
 		Party: func(_ context.Context, id string) (confirm.Party, bool, error) {
 			return w.Party(id), w.Who(id).Admin, nil
