@@ -228,9 +228,12 @@ func (v *Service) Cancel(ctx context.Context, sessionID, browser string) (*Sessi
 // Sweep ends sessions whose time is over, finishes acts that are owed, and
 // purges what has been kept long enough. Anyone may sweep at any time.
 func (v *Service) Sweep(ctx context.Context) error {
+	now := v.Clock()
+	var after store.Cursor
 	for {
-		now := v.Clock()
-		due, _, err := v.sessions.Query(ctx, store.Query{Index: "due", Below: store.TimeKey(now), Limit: 200})
+		// One walk: what must stay, because the relay has not been there yet, does not
+		// keep it from what comes behind.
+		due, next, err := v.sessions.Query(ctx, store.Query{Index: "due", Below: store.TimeKey(now), Limit: 200, After: after})
 		if err != nil {
 			return err
 		}
@@ -239,9 +242,10 @@ func (v *Service) Sweep(ctx context.Context) error {
 				return err
 			}
 		}
-		if len(due) < 200 {
+		if next == "" {
 			return nil
 		}
+		after = next
 	}
 }
 

@@ -161,9 +161,12 @@ func harmless(err error) error {
 // acts that are owed, and purges what was kept long enough. Anyone may sweep at
 // any time.
 func (v *Prompts) Sweep(ctx context.Context) error {
+	now := v.Clock()
+	var after store.Cursor
 	for {
-		now := v.Clock()
-		due, _, err := v.prompts.Query(ctx, store.Query{Index: "due", Below: store.TimeKey(now), Limit: 200})
+		// One walk: what must stay, because the relay has not been there yet, does not
+		// keep it from what comes behind.
+		due, next, err := v.prompts.Query(ctx, store.Query{Index: "due", Below: store.TimeKey(now), Limit: 200, After: after})
 		if err != nil {
 			return err
 		}
@@ -172,9 +175,10 @@ func (v *Prompts) Sweep(ctx context.Context) error {
 				return err
 			}
 		}
-		if len(due) < 200 {
+		if next == "" {
 			return nil
 		}
+		after = next
 	}
 }
 
