@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-rod/rod"
+
 	"certlink/cashier"
 	"certlink/internal/effect"
 )
@@ -153,4 +155,73 @@ func TestMistakesInPaymentSettings(t *testing.T) {
 			t.Errorf("%s is not named:\n%v", name, err)
 		}
 	}
+}
+
+// From an order that is paid and completed to the invoice in the mailbox's way: the
+// sample that demo mode makes, and one that a reviewer brings.
+func TestInvoiceInABrowser(t *testing.T) {
+	p, origin := serveProgram(t)
+	heard(p)
+	orders := []*cashier.Order{p.owes(t, "zhangwei", "i1", 20000), p.owes(t, "zhangwei", "i2", 8800)}
+	for _, o := range orders {
+		if _, err := p.orders.Received(t.Context(), "reviewer", o.ID, "statement"); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.orders.CarryCompleted(t.Context(), effect.New(cashier.EffectCompleted, p.clock(), map[string]string{"order": o.ID})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clerk := open(t, browser(t, nil), "clerk", origin+"/portal/", 1280, 1200)
+	clerk.signInAs("zhangwei")
+	clerk.click("nav-cashier")
+	clerk.see("order-invoice")
+	clerk.must(clerk.page.Navigate(origin + "/portal/#/ca/invoice/" + orders[0].ID))
+
+	// Nothing is there yet: what is missing is named, then filled in.
+	clerk.click("invoice-apply")
+	clerk.see("error-summary")
+	clerk.click("title-add")
+	clerk.write("title-name", "杭州联链示范科技有限公司")
+	clerk.write("title-tax_number", "91330100ma27xxxx0x")
+	clerk.click("title-save")
+	clerk.see("title-row")
+	clerk.choose("invoice-proof", proof(t))
+	clerk.write("invoice-phone", "13900000002")
+	clerk.write("invoice-email", "zhangwei@example.com")
+	clerk.shot("invoice-form")
+	clerk.click("invoice-apply")
+	clerk.see("invoice-reviewing")
+
+	reviewer := open(t, browser(t, nil), "reviewer", origin+"/portal/", 1280, 900)
+	reviewer.signInAs("reviewer")
+	reviewer.click("nav-reviewInvoices")
+	state := func(s string) {
+		reviewer.must(reviewer.see("invoice-state").Select([]string{s}, true, rod.SelectorTypeText))
+	}
+	state("凭证待审核")
+	reviewer.click("invoice-open")
+	reviewer.see("case-facts")
+	reviewer.shot("invoice-case")
+	reviewer.click("case-accept")
+	reviewer.see("empty")
+	clerk.see("invoice-issued") // by the issuer of samples, and the page follows
+	clerk.see("invoice-download")
+	clerk.reads("样张")
+	clerk.shot("invoice-issued")
+
+	// The second one finds title and recipient filled in. A reviewer sends it back.
+	clerk.must(clerk.page.Navigate(origin + "/portal/#/ca/invoice/" + orders[1].ID))
+	clerk.see("title-row")
+	clerk.choose("invoice-proof", proof(t))
+	clerk.click("invoice-apply")
+	clerk.see("invoice-reviewing")
+	state("待开票")
+	state("凭证待审核")
+	reviewer.click("invoice-open")
+	reviewer.click("case-reject")
+	reviewer.write("case-reason", "抬头与税号不符")
+	reviewer.click("case-reject-go")
+	reviewer.see("empty")
+	clerk.see("invoice-rejected")
+	clerk.reads("抬头与税号不符")
 }

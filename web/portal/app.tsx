@@ -17,6 +17,8 @@ import { CertificatesPage } from './certificates/page'
 import { IssuingPage } from './issuing/page'
 import { CashierPage } from './cashier/page'
 import { PaymentReviewPage } from './cashier/review'
+import { InvoicePage } from './invoice/page'
+import { InvoiceReviewPage } from './invoice/review'
 import { AccountsPage } from './operator/accounts'
 import { OrganisationsPage } from './operator/organisations'
 import { AuditPage } from './operator/audit'
@@ -27,6 +29,7 @@ const pages: Record<Place, (p: { item: string }) => preact.JSX.Element> = {
   certificates: CertificatesPage,
   renew: RenewPage,
   cashier: CashierPage,
+  invoice: InvoicePage,
   downloads: DownloadsPage,
   account: AccountPage,
   organisations: OrganisationsPage,
@@ -35,6 +38,7 @@ const pages: Record<Place, (p: { item: string }) => preact.JSX.Element> = {
   review: ReviewPage,
   issuing: IssuingPage,
   reviewPayments: PaymentReviewPage,
+  reviewInvoices: InvoiceReviewPage,
   integrator: IntegratorPage,
 }
 

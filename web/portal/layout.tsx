@@ -20,11 +20,12 @@ interface Node {
 }
 
 const tree: Node[] = [
-  { key: 'desk', children: [{ key: 'system', children: [{ key: 'ca', icon: 'certificate', children: [{ key: 'bindings' }, { key: 'apply' }, { key: 'certificates' }, { key: 'renew' }, { key: 'cashier' }] }] }] },
+  { key: 'desk', children: [{ key: 'system', children: [{ key: 'ca', icon: 'certificate', children: [{ key: 'bindings' }, { key: 'apply' }, { key: 'certificates' }, { key: 'renew' }, { key: 'cashier' }, { key: 'invoice', hidden: true }] }] }] },
   { key: 'operator', children: [{ key: 'organisations', icon: 'office' }, { key: 'accounts', icon: 'user' }, { key: 'audit', icon: 'history' }] },
   { key: 'review', icon: 'inbox' },
   { key: 'issuing', icon: 'certificate' },
   { key: 'reviewPayments', icon: 'inbox' },
+  { key: 'reviewInvoices', icon: 'inbox' },
   { key: 'integrator', icon: 'link' },
   { key: 'downloads', icon: 'download' },
   { key: 'account', icon: 'lock' },

@@ -8,6 +8,7 @@ export const paths = {
   certificates: '/ca/certificates',
   renew: '/ca/renew',
   cashier: '/ca/cashier',
+  invoice: '/ca/invoice',
   downloads: '/downloads',
   account: '/account',
   organisations: '/operator/organisations',
@@ -16,13 +17,14 @@ export const paths = {
   review: '/review',
   issuing: '/review/issuing',
   reviewPayments: '/review/payments',
+  reviewInvoices: '/review/invoices',
   integrator: '/integrator',
 } as const
 
 export type Place = keyof typeof paths
 
 // Places that are about one thing: its id follows in the address, "/ca/cashier/…".
-const items: ReadonlySet<Place> = new Set<Place>(['cashier', 'renew'])
+const items: ReadonlySet<Place> = new Set<Place>(['cashier', 'invoice', 'renew'])
 
 const open: Partial<Record<Place, Role[]>> = {
   bindings: ['admin', 'employee'],
@@ -30,12 +32,14 @@ const open: Partial<Record<Place, Role[]>> = {
   certificates: ['admin', 'employee'],
   renew: ['admin', 'employee'],
   cashier: ['admin', 'employee'],
+  invoice: ['admin', 'employee'],
   organisations: ['operator'],
   accounts: ['operator'],
   audit: ['operator'],
   review: ['reviewer'],
   issuing: ['reviewer'],
   reviewPayments: ['reviewer', 'operator'],
+  reviewInvoices: ['reviewer', 'operator'],
   integrator: ['integrator'],
 }
 

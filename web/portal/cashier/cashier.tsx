@@ -174,7 +174,8 @@ function End(p: { icon: IconName; tone?: 'good'; title: string; order: Order; te
 
 // Where the person came from: the page of what was bought.
 function back(o: Order): void {
-  go(o.subject.kind === 'renewal' ? 'renew' : 'apply')
+  if (o.subject.kind === 'renewal') go('renew', o.subject.id)
+  else go('apply')
 }
 
 function Free({ order, take }: { order: Order; take: (o: Order) => void }) {

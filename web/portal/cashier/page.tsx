@@ -105,6 +105,11 @@ function OrderTable({ items }: { items: Order[] }) {
                   <Button kind="quiet" size="small" onClick={() => go('cashier', o.id)} testid="order-open">
                     {o.state === 'open' ? c('toCashier') : c('see')}
                   </Button>
+                  {o.state === 'paid' && o.amount_fen > 0 && o.completed_at && (
+                    <Button kind="quiet" size="small" onClick={() => go('invoice', o.id)} testid="order-invoice">
+                      {c('invoice')}
+                    </Button>
+                  )}
                 </div>
               </td>
             </tr>

@@ -32,7 +32,7 @@ export function Scan({ order, attempt, take, onOther }: { order: Order; attempt:
   const size = narrow ? 240 : 264
   return (
     <section class="card card-padded stack" aria-labelledby="scan-title">
-      <h2 id="scan-title">{c('scanTitle', { provider })}</h2>
+      <h2 id="scan-title">{sandbox ? c('scanSandbox') : c('scanTitle', { provider })}</h2>
       {sandbox && (
         <Note tone="warn" title={c('sandbox')} testid="sandbox-mark">
           <p>{c('sandboxText')}</p>
@@ -63,11 +63,13 @@ export function Scan({ order, attempt, take, onOther }: { order: Order; attempt:
           )}
         </div>
         <div class="stack">
-          <ol class="steps">
-            <li>{c('scan1', { provider })}</li>
-            <li>{c('scan2')}</li>
-            <li>{c('scan3')}</li>
-          </ol>
+          {!sandbox && (
+            <ol class="steps">
+              <li>{c('scan1', { provider })}</li>
+              <li>{c('scan2')}</li>
+              <li>{c('scan3')}</li>
+            </ol>
+          )}
           {sandbox && attempt.code && !over && (
             <p>
               <a class="button button-primary" href={attempt.code} target="_blank" rel="noopener" data-testid="open-sandbox">

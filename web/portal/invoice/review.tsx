@@ -1,0 +1,326 @@
+// 发票处理: proofs to look at, invoices to make and bring, and what was done.
+import { useState } from 'preact/hooks'
+import { query } from '../../shared/api'
+import { dateTime, money } from '../../shared/format'
+import { dictionary } from '../../shared/i18n'
+import type { Page } from '../../shared/model'
+import { type Problem, asProblem } from '../../shared/problem'
+import { Blank, Button, Dialog, ErrorSummary, Field, FileInput, type Mistake, Note, ProblemNote, Waiting, announce } from '../../shared/ui'
+import { useDraft } from '../draft'
+import { useLoad } from '../load'
+import { call, download } from '../state'
+import { w } from '../words'
+import type { Details, Invoice, QueuedInvoice } from './model'
+import { v } from './words'
+
+const say = dictionary(
+  {
+    lead: '待开具的发票申请。电子发票上传后自动发送到申请人邮箱；纸质发票填写运单号。',
+    filter: '状态',
+    issuing: '待开票',
+    reviewing: '凭证待审核',
+    issued: '已开票',
+    rejected: '已退回',
+    empty: '没有这个状态的发票申请',
+    emptyText: '申请人提交后会显示在这里。',
+    who: '申请人',
+    applied: '申请时间',
+    form: '形式',
+    open: '处理',
+    see: '查看',
+    dialog: '发票申请 {number}',
+    readNote: '查看开票信息会记入审计记录。',
+    seeProof: '查看付款凭证',
+    acceptProof: '凭证通过，转开票',
+    reject: '退回申请',
+    reason: '退回原因',
+    needReason: '请填写退回原因',
+    number: '发票号码',
+    numberHint: '数电发票 20 位；旧版发票 8 至 12 位',
+    needNumber: '发票号码应为 20 位或 8 至 12 位数字',
+    file: '发票文件',
+    fileHint: 'PDF、OFD 或 XML，最大 10 MB',
+    needFile: '请选择发票文件',
+    upload: '上传并发送',
+    carrier: '快递公司',
+    tracking: '运单号',
+    needCarrier: '请填写快递公司',
+    needTracking: '请填写运单号',
+    posted: '已寄出',
+    done: '已处理',
+    gone: '这份申请已由他人处理，列表已更新。',
+  },
+  {
+    lead: 'Invoices to be made. An electronic one is sent to the applicant when it is uploaded; of a paper one the tracking number is entered.',
+    filter: 'State',
+    issuing: 'To be made',
+    reviewing: 'Proofs to review',
+    issued: 'Issued',
+    rejected: 'Sent back',
+    empty: 'There is none in this state',
+    emptyText: 'What applicants hand in is shown here.',
+    who: 'Applicant',
+    applied: 'Asked for at',
+    form: 'Form',
+    open: 'Open',
+    see: 'See',
+    dialog: 'Invoice for order {number}',
+    readNote: 'That the details were read goes into the audit log.',
+    seeProof: 'See the proof of payment',
+    acceptProof: 'Accept the proof',
+    reject: 'Send back',
+    reason: 'Reason',
+    needReason: 'Say why it is sent back',
+    number: 'Number of the invoice',
+    numberHint: '20 figures if it is fully digital; 8 to 12 before that',
+    needNumber: 'The number has 20 figures, or 8 to 12',
+    file: 'File of the invoice',
+    fileHint: 'PDF, OFD or XML, at most 10 MB',
+    needFile: 'Choose the file of the invoice',
+    upload: 'Upload and send',
+    carrier: 'Carrier',
+    tracking: 'Tracking number',
+    needCarrier: 'Enter the carrier',
+    needTracking: 'Enter the tracking number',
+    posted: 'It is on its way',
+    done: 'Done',
+    gone: 'Somebody else has acted on it; the list is up to date now.',
+  },
+)
+
+const states = ['issuing', 'reviewing', 'issued', 'rejected'] as const
+
+export function InvoiceReviewPage() {
+  const [view, change] = useDraft<{ state: (typeof states)[number] }>('review-invoices', { state: 'issuing' })
+  const list = useLoad((signal) => call<Page<QueuedInvoice>>('GET', `/v1/review/invoices${query({ state: view.state, limit: 100 })}`, { signal }), [view.state])
+  const [opened, setOpened] = useState<QueuedInvoice | undefined>(undefined)
+  const [gone, setGone] = useState(false)
+  const items = list.data?.items
+  return (
+    <div class="stack page-body">
+      <h1>{w('reviewInvoices')}</h1>
+      <p class="lead">{say('lead')}</p>
+      <label class="filters-state">
+        <span>{say('filter')}</span>
+        <select class="input" value={view.state} data-testid="invoice-state" onChange={(e) => change({ state: e.currentTarget.value as (typeof states)[number] })}>
+          {states.map((s) => (
+            <option key={s} value={s}>
+              {say(s)}
+            </option>
+          ))}
+        </select>
+      </label>
+      {gone && <p role="status">{say('gone')}</p>}
+      {list.problem && <ProblemNote problem={list.problem} meaning={w('loadFailed')} onRetry={list.reload} retryText={w('reload')} testid="failed" />}
+      <section class="card" aria-label={w('reviewInvoices')}>
+        {!items ? (
+          !list.problem && <Waiting testid="loading" />
+        ) : items.length === 0 ? (
+          <Blank icon="inbox" title={say('empty')} testid="empty">
+            <p>{say('emptyText')}</p>
+          </Blank>
+        ) : (
+          <div class="table-box" aria-busy={list.loading}>
+            <table class="table">
+              <thead>
+                <tr>
+                  <th scope="col">{v('orderNumber')}</th>
+                  <th scope="col">{say('who')}</th>
+                  <th scope="col">{v('amount')}</th>
+                  <th scope="col">{say('form')}</th>
+                  <th scope="col">{say('applied')}</th>
+                  <th scope="col">{v('acts')}</th>
+                </tr>
+              </thead>
+              <tbody>
+                {items.map((i) => (
+                  <tr key={i.id} data-testid="invoice-row">
+                    <td class="nums" data-label={v('orderNumber')}>
+                      {i.order_number}
+                    </td>
+                    <td data-label={say('who')}>
+                      {i.account}
+                      <span class="cell-sub">{i.organisation}</span>
+                    </td>
+                    <td class="nums" data-label={v('amount')}>
+                      {money(i.amount_fen)}
+                    </td>
+                    <td data-label={say('form')}>{v(i.medium)}</td>
+                    <td class="nums" data-label={say('applied')}>
+                      {dateTime(i.applied_at)}
+                    </td>
+                    <td data-label={v('acts')}>
+                      <div class="acts">
+                        <Button kind="quiet" size="small" testid="invoice-open" onClick={() => setOpened(i)}>
+                          {i.state === 'issuing' || i.state === 'reviewing' ? say('open') : say('see')}
+                        </Button>
+                      </div>
+                    </td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+        )}
+      </section>
+      {opened && (
+        <CaseDialog
+          invoice={opened}
+          onClose={() => setOpened(undefined)}
+          onDone={(late) => {
+            setOpened(undefined)
+            setGone(late)
+            if (!late) announce(say('done'))
+            list.reload()
+          }}
+        />
+      )}
+    </div>
+  )
+}
+
+function CaseDialog({ invoice: i, onClose, onDone }: { invoice: QueuedInvoice; onClose: () => void; onDone: (late: boolean) => void }) {
+  const load = useLoad((signal) => call<Details>('GET', `/v1/review/invoices/${i.id}`, { signal }), [i.id])
+  const [mistakes, setMistakes] = useState<Mistake[]>([])
+  const [busy, setBusy] = useState('')
+  const [problem, setProblem] = useState<Problem | undefined>(undefined)
+  const [rejecting, setRejecting] = useState(false)
+  const [form, change, clear] = useDraft(`review-invoice-${i.id}`, { reason: '', number: '', carrier: '', tracking: '' })
+  const [file, setFile] = useState<File | undefined>(undefined)
+  const wrong = (field: string) => mistakes.find((m) => m.field === field)?.text
+  const act = async (what: string, bad: Mistake[], work: () => Promise<Invoice>) => {
+    setMistakes(bad)
+    setProblem(undefined)
+    if (bad.length > 0) return
+    setBusy(what)
+    try {
+      await work()
+      clear()
+      onDone(false)
+    } catch (e) {
+      const p = asProblem(e)
+      if (p.code === 'invoice_state_wrong') onDone(true)
+      else setProblem(p)
+      setBusy('')
+    }
+  }
+  const base = `/v1/review/invoices/${i.id}`
+  const numberWrong = /^([0-9]{20}|[0-9]{8,12})$/.test(form.number.trim()) ? [] : [{ field: 'number', text: say('needNumber') }]
+  const reject = () =>
+    act('reject', form.reason.trim() ? [] : [{ field: 'reason', text: say('needReason') }], () => call<Invoice>('POST', `${base}/decide`, { body: { accept: false, reason: form.reason.trim() } }))
+  const upload = () =>
+    act('issue', [...numberWrong, ...(file ? [] : [{ field: 'file', text: say('needFile') }])], async () =>
+      call<Invoice>('POST', `${base}/issue${query({ number: form.number.trim(), name: file?.name })}`, {
+        body: new Uint8Array((await file?.arrayBuffer()) ?? new ArrayBuffer(0)),
+        headers: { 'Content-Type': 'application/octet-stream' },
+        timeoutMs: 120_000,
+      }),
+    )
+  const post = () =>
+    act(
+      'issue',
+      [...numberWrong, ...(form.carrier.trim() ? [] : [{ field: 'carrier', text: say('needCarrier') }]), ...(form.tracking.trim() ? [] : [{ field: 'tracking', text: say('needTracking') }])],
+      () => call<Invoice>('POST', `${base}/post`, { body: { number: form.number.trim(), carrier: form.carrier.trim(), tracking: form.tracking.trim() } }),
+    )
+  const input = (name: 'number' | 'carrier' | 'tracking' | 'reason', label: string, hint?: string) => (
+    <Field id={name} label={label} hint={hint} value={form[name]} onInput={(value) => change({ [name]: value })} error={wrong(name)} maxLength={name === 'reason' ? 500 : 40} testid={`case-${name}`} />
+  )
+  return (
+    <Dialog title={say('dialog', { number: i.order_number })} onClose={onClose} testid="invoice-dialog">
+      <div class="stack">
+        {!load.data ? load.problem ? <ProblemNote problem={load.problem} onRetry={load.reload} /> : <Waiting /> : <Facts d={load.data} />}
+        <p class="small muted">{say('readNote')}</p>
+        {i.proof && (
+          <div class="row">
+            <Button size="small" onClick={() => void download(`/v1/orders/${i.id}/invoice/proof`, i.order_number)}>
+              {say('seeProof')}
+            </Button>
+          </div>
+        )}
+        <ErrorSummary mistakes={mistakes} />
+        {problem && <ProblemNote problem={problem} />}
+        {i.state === 'reviewing' && !rejecting && (
+          <div class="row">
+            <Button kind="primary" busy={busy === 'accept'} testid="case-accept" onClick={() => void act('accept', [], () => call<Invoice>('POST', `${base}/decide`, { body: { accept: true } }))}>
+              {say('acceptProof')}
+            </Button>
+            <Button kind="quiet-danger" testid="case-reject" onClick={() => setRejecting(true)}>
+              {say('reject')}
+            </Button>
+          </div>
+        )}
+        {i.state === 'issuing' && !rejecting && (
+          <>
+            {i.medium === 'electronic' ? (
+              <>
+                {input('number', say('number'), say('numberHint'))}
+                <FileInput id="file" label={say('file')} hint={say('fileHint')} error={wrong('file')} accept=".pdf,.ofd,.xml" file={file} onFile={setFile} testid="case-file" />
+              </>
+            ) : (
+              <div class="invoice-fields">
+                {input('number', say('number'), say('numberHint'))}
+                {input('carrier', say('carrier'))}
+                {input('tracking', say('tracking'))}
+              </div>
+            )}
+            <div class="row">
+              <Button kind="primary" busy={busy === 'issue'} testid="case-issue" onClick={() => void (i.medium === 'electronic' ? upload() : post())}>
+                {i.medium === 'electronic' ? say('upload') : say('posted')}
+              </Button>
+              <Button kind="quiet-danger" testid="case-reject" onClick={() => setRejecting(true)}>
+                {say('reject')}
+              </Button>
+            </div>
+          </>
+        )}
+        {rejecting && (
+          <>
+            {input('reason', say('reason'))}
+            <div class="row">
+              <Button kind="danger" busy={busy === 'reject'} testid="case-reject-go" onClick={() => void reject()}>
+                {say('reject')}
+              </Button>
+              <Button onClick={() => (setRejecting(false), setMistakes([]))}>{w('cancel')}</Button>
+            </div>
+          </>
+        )}
+        {i.reason && (
+          <Note tone="danger" title={v('rejected')}>
+            <p>{i.reason}</p>
+          </Note>
+        )}
+      </div>
+    </Dialog>
+  )
+}
+
+function Facts({ d }: { d: Details }) {
+  const { title: t, recipient: r, invoice: i } = d
+  const facts: [string, string | undefined][] = [
+    [v('titleName'), t.name],
+    [v('taxNumber'), t.tax_number],
+    [v('address'), t.address],
+    [v('phone'), t.phone],
+    [v('bank'), t.bank],
+    [v('account'), t.account],
+    [v('invoiceType'), i.invoice_type],
+    [v('content'), `${v(i.content)}: ${d.lines.map((l) => `${i.content === 'category' ? l.category : l.name} × ${l.quantity}${l.unit}`).join(', ')}`],
+    [v('amount'), money(i.amount_fen)],
+    [v('rPhone'), r.phone],
+    [v('rEmail'), r.email],
+    [v('rName'), r.name],
+    [v('rAddress'), r.address],
+  ]
+  return (
+    <dl class="order-facts" data-testid="case-facts">
+      {facts
+        .filter(([, value]) => value)
+        .map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+    </dl>
+  )
+}
