@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { dictionary } from '../shared/i18n'
 import { type Problem, asProblem } from '../shared/problem'
-import { Button, Dialog, ErrorSummary, Field, Icon, LangSwitch, type Mistake, Note, ProblemNote } from '../shared/ui'
+import { Button, Dialog, ErrorSummary, Field, Icon, LangSwitch, type Mistake, mistake, Note, ProblemNote } from '../shared/ui'
 import { Mark } from './layout'
 import { giveUp, signIn, useApp } from './state'
 import { useDraft } from './draft'
@@ -79,9 +79,9 @@ function Form({ narrow }: { narrow?: boolean }) {
     e.preventDefault()
     if (busy) return
     const found: Mistake[] = []
-    if (!kept.login.trim()) found.push({ field: 'login', text: say('needLogin') })
-    if (!password) found.push({ field: 'password', text: say('needPassword') })
-    if (second && !/^\d{6}$/.test(totp.trim())) found.push({ field: 'totp', text: say('needTOTP') })
+    if (!kept.login.trim()) found.push(mistake('login', () => say('needLogin')))
+    if (!password) found.push(mistake('password', () => say('needPassword')))
+    if (second && !/^\d{6}$/.test(totp.trim())) found.push(mistake('totp', () => say('needTOTP')))
     setMistakes(found)
     setProblem(undefined)
     if (found.length > 0) return

@@ -267,11 +267,12 @@ function Typed({ onCode, children }: { onCode: (code: string) => void; children:
     if (told) form.current?.scrollIntoView({ block: 'end' })
   }, [told])
   const [typed, setTyped] = useState('')
-  const [error, setError] = useState('')
+  const [short, setShort] = useState(false)
+  const error = short ? t('typedShort') : ''
   const submit = () => {
     const code = readTyped(typed)
     if (code) return onCode(code)
-    setError(t('typedShort'))
+    setShort(true)
     document.getElementById('typed')?.focus()
   }
   return (
@@ -313,7 +314,7 @@ function Typed({ onCode, children }: { onCode: (code: string) => void; children:
             const next = atEnd ? cleanTyped(input.value) : input.value.toUpperCase()
             input.value = next
             setTyped(next)
-            setError('')
+            setShort(false)
           }}
         />
         <Button kind="primary" submit testid="typed-submit">

@@ -6,7 +6,7 @@ import type { Candidate, Medium, Page, Provider } from '../../shared/model'
 import { type Problem, asProblem } from '../../shared/problem'
 import { isAbort, query } from '../../shared/api'
 import { visible } from '../../shared/format'
-import { Button, Choices, Dialog, ErrorSummary, Field, type Mistake, Note, ProblemNote, Spinner, Waiting, announce } from '../../shared/ui'
+import { Button, Choices, Dialog, ErrorSummary, Field, type Mistake, mistake, Note, ProblemNote, Spinner, Waiting, announce } from '../../shared/ui'
 import { SessionPanel } from '../flow/panel'
 import { useSession } from '../flow/session'
 import { useDraft } from '../draft'
@@ -149,12 +149,12 @@ function BindFormView({ kind, form, change, providers, onClose }: FormProps) {
     e.preventDefault()
     const found: Mistake[] = []
     if (kind === 'other' && !form.account) {
-      if (!form.name.trim()) found.push({ field: 'employee-name', text: say('needName') })
-      else found.push({ field: document.getElementById('candidate') ? 'candidate' : 'employee-name', text: say('needAccount') })
+      if (!form.name.trim()) found.push(mistake('employee-name', () => say('needName')))
+      else found.push(mistake(document.getElementById('candidate') ? 'candidate' : 'employee-name', () => say('needAccount')))
     }
-    if (!form.medium) found.push({ field: 'medium', text: say('needMedium') })
+    if (!form.medium) found.push(mistake('medium', () => say('needMedium')))
     const chosen = sorted.find((p) => p.id === form.provider && p.available.mobile)
-    if (!chosen) found.push({ field: 'provider', text: say('needProvider') })
+    if (!chosen) found.push(mistake('provider', () => say('needProvider')))
     setMistakes(found)
     if (found.length === 0) change({ step: 'code', session: '' })
   }

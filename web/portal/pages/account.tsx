@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks'
 import { dictionary } from '../../shared/i18n'
 import { groups, visible } from '../../shared/format'
 import { type Problem, asProblem } from '../../shared/problem'
-import { Button, Dialog, ErrorSummary, Field, type Mistake, Note, ProblemNote, QR, announce } from '../../shared/ui'
+import { Button, Dialog, ErrorSummary, Field, type Mistake, mistake, Note, ProblemNote, QR, announce } from '../../shared/ui'
 import { call, setTOTP, useApp } from '../state'
 import { roleName, w } from '../words'
 
@@ -135,9 +135,9 @@ function Password() {
     e.preventDefault()
     if (busy) return
     const found: Mistake[] = []
-    if (!old) found.push({ field: 'old-password', text: say('needOld') })
-    if ([...fresh].length < 10) found.push({ field: 'new-password', text: say('needNew') })
-    else if (fresh !== repeat) found.push({ field: 'repeat-password', text: say('notSame') })
+    if (!old) found.push(mistake('old-password', () => say('needOld')))
+    if ([...fresh].length < 10) found.push(mistake('new-password', () => say('needNew')))
+    else if (fresh !== repeat) found.push(mistake('repeat-password', () => say('notSame')))
     setMistakes(found)
     setProblem(undefined)
     setDone(false)

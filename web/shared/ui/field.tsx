@@ -79,6 +79,16 @@ export interface Mistake {
   text: string
 }
 
+// In words that follow the language, should it be changed while they are shown.
+export function mistake(field: string, say: () => string): Mistake {
+  return {
+    field,
+    get text() {
+      return say()
+    },
+  }
+}
+
 // Takes the focus when it appears, so that it is read out; each line leads to
 // the field that it speaks of.
 export function ErrorSummary({ mistakes }: { mistakes: Mistake[] }) {

@@ -1,7 +1,7 @@
 export { Button } from './button'
 export { Choices, type Option } from './choice'
 export { Dialog, focusable } from './dialog'
-export { ErrorSummary, Field, type Mistake } from './field'
+export { ErrorSummary, mistake, Field, type Mistake } from './field'
 export { FileInput } from './file'
 export { Icon, type IconName } from './icon'
 export { LangSwitch } from './lang'
