@@ -87,6 +87,7 @@ export function usePlace(): { place: Place | 'unknown' | ''; item: string } {
   useEffect(() => {
     const moved = () => setHash(location.hash)
     addEventListener('hashchange', moved)
+    moved() // what changed since it was first read
     return () => removeEventListener('hashchange', moved)
   }, [])
   return { place: placeOf(hash), item: itemOf(hash) }

@@ -51,6 +51,7 @@ export function useRoute(): Route {
   useEffect(() => {
     const moved = () => setRoute(routeOf(location.hash))
     addEventListener('hashchange', moved)
+    moved() // what changed since it was first read
     return () => removeEventListener('hashchange', moved)
   }, [])
   return route
