@@ -23,6 +23,8 @@ type channelSettings struct {
 	Gateways      []string     `name:"push-gateways" env:"CERTLINK_PUSH_GATEWAYS" help:"Servers that pass notes on to other push services: hms=https://push.example.cn/hms, by comma (docs/push.md)."`
 	SMS           string       `name:"sms-gateway" env:"CERTLINK_SMS_GATEWAY" help:"Server that passes short messages on (docs/push.md)."`
 	GatewaySecret string       `name:"gateway-secret-file" env:"CERTLINK_GATEWAY_SECRET_FILE" type:"path" help:"File with the secret that signs the calls to these servers."`
+	QuietFrom     int          `name:"quiet-from" env:"CERTLINK_QUIET_FROM" default:"21" help:"Hour (Asia/Shanghai) from which nobody is reminded of anything."`
+	QuietTo       int          `name:"quiet-to" env:"CERTLINK_QUIET_TO" default:"8" help:"Hour until which."`
 	CoolDown      int          `name:"prompt-cool-down" env:"CERTLINK_PROMPT_COOL_DOWN" default:"10" help:"Minutes that a phone is left alone after its holder said no."`
 }
 

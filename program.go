@@ -253,6 +253,7 @@ func (p *program) openPush(origin string) error {
 	p.audit = audit.New(p.store)
 	p.outbox = push.NewOutbox(p.store, p.clock, channels)
 	p.openNotices(origin)
+	p.openReminders()
 	handlers := map[string]push.Handler{
 		effect.Audit:   p.audit.Carry,
 		effect.Webhook: p.outbox.Carry(effect.Webhook),
@@ -292,6 +293,7 @@ func (p *program) run(ctx context.Context, ln net.Listener) error {
 		return errors.Join(p.applications.Sweep(ctx), p.faces.Sweep(ctx))
 	})
 	p.everyQueue(every)
+	every("reminders", time.Minute, p.reminders.Run)
 	every("house", time.Minute, func(ctx context.Context) error {
 		_, err := p.accounts.Sweep(ctx)
 		return errors.Join(err, p.outbox.Purge(ctx), p.qr.SweepPairs(ctx), p.uploads.Sweep(ctx), p.applications.Reseal(ctx))

@@ -17,6 +17,8 @@ type pushing struct {
 	phones  *push.Phones
 	letters map[string]push.MailBuilder // by template
 	notices *push.Notices
+	// reminders is the scheduler; it runs on one server at a time.
+	reminders *push.Reminders
 	// bindings and transports are what reaching people needs to know.
 	bindings   *mobilecert.Bindings
 	transports map[string]push.Transport

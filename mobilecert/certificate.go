@@ -127,6 +127,9 @@ func (c *Certificate) move(to CertificateState, at time.Time, by Actor, evidence
 		}
 	case Waiting:
 		c.WaitingSince = &at
+	case Revoked: // its holder is told, whoever did it
+		c.EndedAt = &at
+		c.Owe(effect.New(effect.Push, at, map[string]string{"key": "certificate_revoked", "account": c.Account.ID, "device": c.Device, "certificate": c.ID}))
 	default:
 		c.EndedAt = &at
 	}
@@ -177,6 +180,7 @@ var certificateCollection = store.Collection{Name: "certificates", Indexes: []st
 	{Name: "organisation"},            // organisation and time
 	{Name: "account"},                 // account and time
 	{Name: "ended"},                   // state and time, when no longer good
+	{Name: "expires"},                 // the term's end, while in force
 	{Name: "serial"},                  // serial number and issuer, once issued here
 	{Name: "twin_key", Unique: true},  // as key, for encryption certificates
 	{Name: "twin_serial"},             // as serial
@@ -204,6 +208,9 @@ func certificateRecord(s store.Store) store.Record[Certificate] {
 			}
 			if c.EndedAt != nil {
 				ix["ended"] = store.Key(string(c.State), store.TimeKey(*c.EndedAt))
+			}
+			if c.State == Issued {
+				ix["expires"] = store.TimeKey(c.NotAfter)
 			}
 			switch c.State {
 			case Issuing:

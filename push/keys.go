@@ -37,7 +37,10 @@ var sentences = map[string]Sentence{
 	"invoice_issued":       {ZH: "发票已开具，请到平台查看。", EN: "An invoice was issued; the portal has it.", Lane: LaneSoon},
 	"invoice_rejected":     {ZH: "发票申请未通过，请到平台查看原因。", EN: "An invoice could not be issued; the portal says why.", Lane: LaneSoon},
 	"device_revoked":       {ZH: "一部手机已停用。如非本人操作，请联系机构管理员。", EN: "A phone was revoked. If it was not you, tell your organisation's admin.", Lane: LaneSoon},
-	"ukey_extend_again":    {ZH: "证书延期还差一步：请到平台再点击一次延期。", EN: "One step of the extension is missing: press Extend once more in the portal.", Lane: LaneBulk},
+	"renewal_second_click": {ZH: "证书延期还差一步：请到平台再点击一次延期。", EN: "One step of the extension is missing: press Extend once more in the portal.", Lane: LaneSoon, SMS: true},
+	"renewal_rejected":     {ZH: "证书延期未通过审核，请到平台查看原因。", EN: "The extension was not accepted; the portal says why.", Lane: LaneSoon},
+	"renewal_guarded":      {ZH: "证书延期已暂停：有未开标的加密投标。请到平台查看。", EN: "The extension is on hold: encrypted bids are not opened yet. The portal has the list.", Lane: LaneSoon},
+	"renewal_refunding":    {ZH: "证书已失效，续费款项将退回。", EN: "The certificate is no longer good; the payment is being refunded.", Lane: LaneSoon},
 }
 
 // otherwise is said for a key that this server does not know, which another room or a

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"certlink/internal/clock"
@@ -55,7 +56,7 @@ const outbox = "outbox"
 
 // Collections declares what the package stores.
 func Collections() []store.Collection {
-	return []store.Collection{
+	return append([]store.Collection{
 		{Name: outbox, Indexes: []store.Index{
 			{Name: "queue"}, // channel, lane and due, while waiting
 			{Name: "dead"}, {Name: "purge"},
@@ -64,12 +65,12 @@ func Collections() []store.Collection {
 		}},
 		promptSchema,
 		{Name: phoneCollection, Feed: true},
-	}
+	}, reminderSchema...)
 }
 
 // Owns says whether the collection is this package's.
 func Owns(collection string) bool {
-	return collection == outbox || collection == promptCollection || collection == phoneCollection
+	return slices.ContainsFunc(Collections(), func(c store.Collection) bool { return c.Name == collection })
 }
 
 // Reindex derives the index values of a stored document of this package again, where
