@@ -199,3 +199,91 @@ func TestIssuerAway(t *testing.T) {
 		t.Fatalf("list %v, %v", list, err)
 	}
 }
+
+// A pair has one more key, made before anything is signed: the repeat certifies that
+// one and no other.
+func TestKilledWhileEnrollingAPair(t *testing.T) {
+	var keys sync.Map // by world
+	killed(t, func(w *world) (*confirm.Confirmation, string) {
+		issuer := w.issuer
+		w.issuer = issuerFunc(func(ctx context.Context, o Order) (*Signed, error) {
+			key, err := trust.PublicKeySHA256(o.EncryptionKey)
+			if first, _ := keys.LoadOrStore(w, key+o.EncryptionSerial); err != nil || first != key+o.EncryptionSerial {
+				t.Errorf("a second encryption key for one intent: %v", err)
+			}
+			return issuer.Issue(ctx, o)
+		})
+		phone := newHandset(t)
+		w.server = w.start(w.store)
+		c := w.collecting("li", "demo-sm2", trusttest.Key(t, trust.SM2SM3))
+		w.accepted(c, phone.id, phone.sign(t, c))
+		return c, phone.id
+	}, func(t *testing.T, w *world, r *confirm.Result) {
+		c, err := w.certs.Get(ctx, r.ID)
+		check(t, err)
+		var view CertificateResult
+		check(t, json.Unmarshal(r.View, &view))
+		if len(w.docs("certificates")) != 1 || c.Twin == nil || c.Twin.Sealed != "" || view.Encryption == nil ||
+			string(view.Encryption.Envelope) != string(c.Twin.Envelope) || string(view.Encryption.Certificate) != string(c.Twin.DER) {
+			t.Fatalf("handed out another pair than is stored: %+v", c.Twin)
+		}
+	})
+}
+
+type issuerFunc func(context.Context, Order) (*Signed, error)
+
+func (f issuerFunc) Issue(ctx context.Context, o Order) (*Signed, error) { return f(ctx, o) }
+
+// An authority without an interface: the request is kept once, wherever it dies.
+func TestKilledWhileHandingIn(t *testing.T) {
+	killed(t, func(w *world) (*confirm.Confirmation, string) {
+		w.issuer = ByHand{}
+		phone := newHandset(t)
+		w.server = w.start(w.store)
+		c := w.collecting("li", "demo-p256", trusttest.Key(t, trust.ES256))
+		w.accepted(c, phone.id, phone.sign(t, c))
+		return c, phone.id
+	}, func(t *testing.T, w *world, r *confirm.Result) {
+		list, _, err := w.certs.ListWaiting(ctx, "", 0)
+		check(t, err)
+		if r.Kind != "request" || len(list) != 1 || list[0].ID != r.ID || len(list[0].Request) == 0 || len(w.docs("certificates")) != 1 {
+			t.Fatalf("%+v, %d waiting", r, len(list))
+		}
+	})
+}
+
+// Two servers act on one accepted statement at once: one pair, the same for both.
+func TestTwoServersIssueOnePair(t *testing.T) {
+	w := newWorld(t)
+	other := w.start(w.store)
+	for range 10 {
+		phone := newHandset(t)
+		c := w.collecting("li", "demo-sm2", trusttest.Key(t, trust.SM2SM3))
+		w.accepted(c, phone.id, phone.sign(t, c))
+		o := count()
+		crowd(8, func(i int) { o.add(repeat([]*server{w.server, other}[i%2], c, phone.id)) })
+		if o.codes["ok"] != 8 || len(o.ids) != 1 {
+			t.Fatalf("outcomes %v, %d different answers", o.codes, len(o.ids))
+		}
+	}
+}
+
+// What a reviewer uploads comes from anywhere.
+func FuzzBrought(f *testing.F) {
+	w := newWorld(f)
+	h := w.leaf(idLi, code1)
+	f.Add(h.Cert.Raw)
+	f.Add(trusttest.PEM(h.Cert))
+	f.Add([]byte("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"))
+	f.Add([]byte("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		der, err := onePEM(in)
+		if err != nil {
+			return
+		}
+		found, err := w.certs.read("ca2", der)
+		if err == nil && !found.Chain[0].CanSign() {
+			t.Fatal("a certificate that cannot sign passes")
+		}
+	})
+}

@@ -100,6 +100,7 @@ func FuzzParseCSR(f *testing.F) {
 	for _, alg := range tt.Algorithms {
 		f.Add(tt.CSR(f, tt.Key(f, alg)))
 	}
+	f.Add(tt.CSRWith(f, tt.Key(f, trust.ES256), tt.Key(f, trust.ES256).Public()))
 	f.Fuzz(func(t *testing.T, der []byte) {
 		c, err := trust.ParseCSR(der)
 		if err != nil {

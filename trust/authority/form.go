@@ -61,7 +61,7 @@ func (f Form) policies() ([]pkix.Extension, error) {
 	if err != nil {
 		return nil, err
 	}
-	if u, err := url.Parse(f.CPS); f.CPS != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || len(oids) == 0) {
+	if u, err := url.Parse(f.CPS); f.CPS != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || len(oids) == 0 || strings.ContainsFunc(f.CPS, func(r rune) bool { return r < 33 || r > 126 })) {
 		return nil, fmt.Errorf("%q is no address of a practice statement, or no policy goes with it", f.CPS)
 	}
 	if len(oids) == 0 {

@@ -32,6 +32,7 @@ func TestProfilesAreCleanByZlint(t *testing.T) {
 		for _, profile := range []authority.Profile{authority.Sign, authority.Encrypt} {
 			r := request(t, alg)
 			r.Profile, r.Subject.OrganisationalUnit, r.Subject.SerialNumber = profile, "采购部", "2026-0001"
+			r.Form = authority.Form{Policies: []string{"1.2.156.99999.1.1"}, CPS: "https://ca.example.cn/cps", Registration: true}
 			c, err := a.Issue(t.Context(), r)
 			must(t, err)
 			write(fmt.Sprint(alg, "-", profile), c.Raw)

@@ -135,31 +135,24 @@ function AskedCard({ waiting, onDismiss }: { waiting: WaitingKey; onDismiss: () 
 }
 
 // The encryption half of the pair, and what becomes of its key.
-function Pair({ record, onOpen }: { record: CertificateRecord; onOpen: () => void }) {
+function PairFacts({ record }: { record: CertificateRecord }) {
   const { twin } = record
-  if (!twin) {
-    return (
-      <dl class="facts">
-        <Fact name={t('pair')} value={t('pairNone')} />
-      </dl>
-    )
-  }
-  const sealed = twin.keys.length === 0 && twin.envelope !== undefined
+  if (!twin) return <Fact name={t('pair')} value={t('pairNone')} />
   return (
     <>
-      <dl class="facts" data-testid="cert-pair" data-ready={twin.keys.length > 0}>
-        <Fact name={t('pair')} value={sealed ? t('pairSealed') : twin.keys.length > 0 ? t('pairReady') : t('state_keyless')} />
-        <Fact name={t('pairMaker')} value={t(twin.maker === 'authority' ? 'maker_authority' : 'maker_holder')} />
-        <Fact name={t('escrow')} value={t(twin.escrowed ? 'escrowed' : 'notEscrowed')} />
-        <Fact name={t('pairSerial')} value={groups(parseCertificate(twin.der).serial)} mono />
-      </dl>
-      {sealed && record.keys.length > 0 && (
-        <Button wide testid="pair-open" onClick={onOpen}>
-          {t('pairOpen')}
-        </Button>
-      )}
+      <dt>{t('pair')}</dt>
+      <dd data-testid="cert-pair" data-ready={twin.keys.length > 0}>
+        {sealed(record) ? t('pairSealed') : twin.keys.length > 0 ? t('pairReady') : t('state_keyless')}
+      </dd>
+      <Fact name={t('pairMaker')} value={t(twin.maker === 'authority' ? 'maker_authority' : 'maker_holder')} />
+      <Fact name={t('escrow')} value={t(twin.escrowed ? 'escrowed' : 'notEscrowed')} />
     </>
   )
+}
+
+// sealed: the encryption key still lies in its envelope.
+function sealed({ twin }: CertificateRecord): boolean {
+  return twin !== undefined && twin.keys.length === 0 && twin.envelope !== undefined
 }
 
 function Badge({ state }: { state: CertState }) {
@@ -243,19 +236,25 @@ export function CertView({ id }: { id: string }) {
         <Fact name={t('validUntil')} value={`${dateTime(c.notAfter)} (${inDays(c.notAfter, now)})`} />
         <Fact name={t('bound')} value={bound?.account_name ?? (record.seen ? t('notBound') : t('boundUnknown'))} />
         {bound?.bound_at && <Fact name={t('boundAt')} value={dateTime(bound.bound_at)} />}
+        <PairFacts record={record} />
       </dl>
       {unopened && (
         <Note tone="danger" live>
           <p>{t('pairFailed')}</p>
         </Note>
       )}
-      <Pair record={record} onOpen={() => setOpening(true)} />
+      {sealed(record) && record.keys.length > 0 && (
+        <Button wide testid="pair-open" onClick={() => setOpening(true)}>
+          {t('pairOpen')}
+        </Button>
+      )}
       <p class="muted small">{c.algorithm === 'SM2SM3' ? t('sm2Note') : t('p256Note')}</p>
       <details class="shown">
         <summary>{t('details')}</summary>
         <dl class="facts facts-stacked">
           <Fact name={t('validFrom')} value={dateTime(c.notBefore)} />
           <Fact name={t('serial')} value={groups(c.serial)} mono />
+          {record.twin && <Fact name={t('pairSerial')} value={groups(parseCertificate(record.twin.der).serial)} mono />}
           <Fact name={t('subject')} value={nameText(c.subject)} />
           <Fact name={t('issuer')} value={nameText(c.issuer)} />
           <Fact name={t('fingerprint')} value={groups(record.id)} mono />
