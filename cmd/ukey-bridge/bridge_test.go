@@ -387,9 +387,6 @@ func TestSigning(t *testing.T) {
 			t.Errorf("%s after %s: %s", mode, time.Since(start), a.body)
 		}
 		soft.Misbehave("")
-		for len(p.tokens().Tokens) == 0 { // while the library rests
-			time.Sleep(50 * time.Millisecond)
-		}
 	}
 	person.Will(ukeytest.Answer{PIN: soft.PIN})
 	if a := sign(); a.status != 200 {

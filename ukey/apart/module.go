@@ -17,7 +17,7 @@ type Deadlines struct {
 	Open, Look, Act time.Duration
 	// OwnPIN is for acts where the library asks for the PIN by itself: a person types.
 	OwnPIN time.Duration
-	// Pause is how long a library that has failed rests before it is started again; it
+	// Pause is how long a library that has failed twice rests before it is started again; it
 	// doubles up to ten seconds.
 	Pause time.Duration
 }
@@ -208,8 +208,8 @@ func (m *Module) failed(err error) error {
 }
 
 func (m *Module) pause(err error) error {
-	m.tired = min(max(2*m.tired, m.deadlines.Pause), 10*time.Second)
 	m.rest, m.last = time.Now().Add(m.tired), err
+	m.tired = min(max(2*m.tired, m.deadlines.Pause), 10*time.Second)
 	return err
 }
 

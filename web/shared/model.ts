@@ -26,6 +26,9 @@ export interface Config {
   demo: boolean
   origin: string
   languages: string[]
+  // Where the desktop bridge for U-Keys listens, and where it is to be had; absent
+  // where U-Keys are not used.
+  bridge?: { origin: string; version: string; download?: string }
   demo_logins?: DemoLogin[]
   products?: Product[]
   typed_code: boolean
@@ -63,7 +66,7 @@ export interface Provider {
   applicable: boolean
   asks_pin: boolean
   drivers: { os: 'windows' | 'macos' | 'linux'; url: string }[]
-  available: { mobile: boolean }
+  available: { mobile: boolean; ukey: boolean }
   identity_check: boolean
 }
 

@@ -9,6 +9,7 @@ import { visible } from '../../shared/format'
 import { Button, Choices, Dialog, ErrorSummary, Field, type Mistake, mistake, Note, ProblemNote, Spinner, Waiting, announce } from '../../shared/ui'
 import { SessionPanel } from '../flow/panel'
 import { useSession } from '../flow/session'
+import { UKeyDialog } from '../ukey/dialog'
 import { useDraft } from '../draft'
 import { useLoad } from '../load'
 import { go } from '../router'
@@ -38,10 +39,11 @@ const say = dictionary(
     providerHint: '选择签发证书的机构。',
     notYet: '尚未接入移动版',
     noMobile: '没有移动版',
-    ukeyTitle: 'U-Key 证书暂时不能在这里绑定',
-    ukeyText: '绑定 U-Key 需要在这台电脑上运行“桌面连接程序”，由它读取 U-Key。本版本还不包含这个程序。现在可以先下载并安装驱动，或改用移动版证书。',
-    drivers: '去下载中心',
-    useMobile: '改用移动版证书',
+    notYetUkey: '尚未接入介质版',
+    noUkey: '没有介质版',
+    ukeyOff: '本平台未启用 U-Key',
+    ukeyText: '请先安装服务商的驱动，把 U-Key 插入电脑。下一步会自动识别。',
+    drivers: '下载驱动',
     needName: '请输入员工姓名',
     needAccount: '请选择要绑定的账号',
     needMedium: '请选择证书类型',
@@ -71,10 +73,11 @@ const say = dictionary(
     providerHint: 'The authority that issued the certificate.',
     notYet: 'Mobile not connected yet',
     noMobile: 'No mobile certificates',
-    ukeyTitle: 'U-Keys cannot be bound here yet',
-    ukeyText: 'Binding a U-Key needs a program on this computer, the desktop bridge, that reads it. This release does not include it. You can download and install the driver now, or use a mobile certificate.',
-    drivers: 'Go to Downloads',
-    useMobile: 'Use a mobile certificate',
+    notYetUkey: 'U-Keys not connected yet',
+    noUkey: 'No U-Keys',
+    ukeyOff: 'U-Keys are not in use here',
+    ukeyText: 'Install the provider’s driver first and plug the U-Key in. The next step recognises it by itself.',
+    drivers: 'Get the driver',
     needName: 'Enter the employee’s name',
     needAccount: 'Choose the account',
     needMedium: 'Choose the kind of certificate',
@@ -106,6 +109,7 @@ interface Props {
 }
 
 export function BindDialog({ kind, onClose, onBound }: Props) {
+  const { session } = useApp()
   const [form, change, clear] = useDraft<BindForm>(`bind-${kind}`, empty)
   const providers = useLoad((signal) => call<Page<Provider>>('GET', '/v1/providers', { signal }), [])
   const list = providers.data?.items
@@ -116,7 +120,23 @@ export function BindDialog({ kind, onClose, onBound }: Props) {
     onClose()
   }
 
-  if (form.step === 'code') return <CodeDialog kind={kind} title={title} form={form} change={change} provider={provider} onClose={shut} onBound={(id) => (clear(), onBound(id))} />
+  if (form.step === 'code' && form.medium === 'ukey' && provider) {
+    const self = session?.account
+    return (
+      <UKeyDialog
+        title={title}
+        fallback={`[data-testid="bind-${kind}"]`}
+        forText={say('forAccount')}
+        who={kind === 'other' ? personName({ name: form.accountName, login: form.accountLogin }) : self ? personName(self) : ''}
+        account={kind === 'other' ? form.account : (self?.id ?? '')}
+        provider={provider}
+        onBack={() => change({ step: 'form' })}
+        onClose={shut}
+        onBound={(id) => (clear(), onBound(id))}
+      />
+    )
+  }
+  if (form.step === 'code' && form.medium !== 'ukey') return <CodeDialog kind={kind} title={title} form={form} change={change} provider={provider} onClose={shut} onBound={(id) => (clear(), onBound(id))} />
   return (
     <Dialog title={title} onClose={shut} testid="bind-dialog" fallback={`[data-testid="bind-${kind}"]`}>
       {list ? (
@@ -143,7 +163,12 @@ function BindFormView({ kind, form, change, providers, onClose }: FormProps) {
   const wrong = (field: string) => mistakes.find((m) => m.field === field)?.text
 
   // Those that can be used come first, in the order of the catalogue.
-  const sorted = useMemo(() => [...providers].filter((p) => p.bindable).sort((x, y) => Number(y.available.mobile) - Number(x.available.mobile)), [providers])
+  const { config } = useApp()
+  const medium: Medium = form.medium === 'ukey' && config?.bridge ? 'ukey' : 'mobile'
+  const sorted = useMemo(
+    () => [...providers].filter((p) => p.bindable).sort((x, y) => Number(y.available[medium]) - Number(x.available[medium])),
+    [providers, medium],
+  )
 
   const submit = (e: Event) => {
     e.preventDefault()
@@ -153,7 +178,7 @@ function BindFormView({ kind, form, change, providers, onClose }: FormProps) {
       else found.push(mistake(document.getElementById('candidate') ? 'candidate' : 'employee-name', () => say('needAccount')))
     }
     if (!form.medium) found.push(mistake('medium', () => say('needMedium')))
-    const chosen = sorted.find((p) => p.id === form.provider && p.available.mobile)
+    const chosen = sorted.find((p) => p.id === form.provider && p.available[medium])
     if (!chosen) found.push(mistake('provider', () => say('needProvider')))
     setMistakes(found)
     if (found.length === 0) change({ step: 'code', session: '' })
@@ -172,50 +197,43 @@ function BindFormView({ kind, form, change, providers, onClose }: FormProps) {
         onChange={(medium) => change({ medium: medium as Medium })}
         options={[
           { value: 'mobile', title: say('mobile'), note: say('mobileNote'), testid: 'medium-mobile' },
-          { value: 'ukey', title: say('ukey'), note: say('ukeyNote'), testid: 'medium-ukey' },
+          { value: 'ukey', title: say('ukey'), note: config?.bridge ? say('ukeyNote') : say('ukeyOff'), off: !config?.bridge, testid: 'medium-ukey' },
         ]}
       />
-      {form.medium === 'ukey' ? (
-        <Note tone="warn" title={say('ukeyTitle')} live testid="ukey-note">
+      {medium === 'ukey' && (
+        <Note live testid="ukey-note">
           <p>{say('ukeyText')}</p>
-          <div class="row">
-            <Button size="small" onClick={() => (onClose(), go('downloads'))}>
-              {say('drivers')}
-            </Button>
-            <Button size="small" onClick={() => change({ medium: 'mobile' })}>
-              {say('useMobile')}
-            </Button>
-          </div>
+          <Button size="small" onClick={() => (onClose(), go('downloads'))} testid="drivers">
+            {say('drivers')}
+          </Button>
         </Note>
-      ) : (
-        <Choices
-          name="provider"
-          legend={say('provider')}
-          hint={say('providerHint')}
-          value={form.provider}
-          error={wrong('provider')}
-          onChange={(provider) => change({ provider })}
-          options={sorted.map((p) => {
-            const mobile = p.media.includes('mobile')
-            return {
-              value: p.id,
-              title: mobile ? productName(p, 'mobile') : providerName(p),
-              note: p.available.mobile ? undefined : mobile ? say('notYet') : say('noMobile'),
-              off: !p.available.mobile,
-              testid: `provider-${p.id}`,
-            }
-          })}
-        />
       )}
+      <Choices
+        name="provider"
+        legend={say('provider')}
+        hint={say('providerHint')}
+        value={form.provider}
+        error={wrong('provider')}
+        onChange={(provider) => change({ provider })}
+        options={sorted.map((p) => {
+          const has = p.media.includes(medium)
+          const lacking = medium === 'ukey' ? (has ? say('notYetUkey') : say('noUkey')) : has ? say('notYet') : say('noMobile')
+          return {
+            value: p.id,
+            title: has ? productName(p, medium) : providerName(p),
+            note: p.available[medium] ? undefined : lacking,
+            off: !p.available[medium],
+            testid: `provider-${p.id}`,
+          }
+        })}
+      />
       <div class="dialog-foot">
         <Button onClick={onClose} testid="cancel">
           {w('cancel')}
         </Button>
-        {form.medium !== 'ukey' && (
-          <Button submit kind="primary" testid="next">
-            {w('next')}
-          </Button>
-        )}
+        <Button submit kind="primary" testid="next">
+          {w('next')}
+        </Button>
       </div>
     </form>
   )

@@ -18,8 +18,11 @@ export function Outcome(p: { icon: IconName; tone: 'good' | 'warn' | 'danger' | 
   )
 }
 
+// The ends of what a phone or a U-Key signed are told alike.
+export type Ended = Pick<QRSession, 'result' | 'failure' | 'reason' | 'device'> & { state: string }
+
 interface EndProps {
-  session: QRSession
+  session: Ended
   provider: Provider | undefined
   requestId: string
   onRestart: () => void
@@ -53,7 +56,7 @@ export function EndPanel(p: EndProps) {
   }
 }
 
-export function isNotMe(s: QRSession): boolean {
+export function isNotMe(s: Ended): boolean {
   return s.reason?.code === 'not_me' || s.failure?.code === 'not_me'
 }
 
