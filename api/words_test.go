@@ -22,6 +22,23 @@ func TestPreferred(t *testing.T) {
 	}
 }
 
+// FuzzPreferred: whatever the header says, one of the two languages comes of it, and
+// the same with the same words again behind it.
+func FuzzPreferred(f *testing.F) {
+	for _, header := range []string{"en-GB,en;q=0.9", "zh;q=0, en", ";;;,,q=", "en;q=NaN", "en;q=-0"} {
+		f.Add(header)
+	}
+	f.Fuzz(func(t *testing.T, header string) {
+		l := preferred(header)
+		if l != zh && l != en {
+			t.Fatalf("%v", l)
+		}
+		if strings.Count(header, ",") < 9 && preferred(header+","+header) != l {
+			t.Fatalf("%q said twice is another language", header)
+		}
+	})
+}
+
 func TestClientIP(t *testing.T) {
 	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	for _, c := range [][3]string{
