@@ -74,18 +74,22 @@ func (p *Acknowledge) Begin(ctx context.Context, r confirm.Request) (confirm.Ter
 
 func at(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// names lists tenders with their openings, a line for each.
+// china is where people read the openings.
+var china = time.FixedZone("UTC+8", 8*3600)
+
+// names lists tenders with their openings. It stays on one line: the phone shows
+// marks that work on text as what they are.
 func names(open []Item) string {
 	var b strings.Builder
 	for i, it := range open {
 		if i == named {
-			b.WriteString("\n… +" + strconv.Itoa(len(open)-named))
+			b.WriteString("；… +" + strconv.Itoa(len(open)-named))
 			break
 		}
 		if i > 0 {
-			b.WriteByte('\n')
+			b.WriteString("；")
 		}
-		b.WriteString(at(it.OpensAt) + " " + it.Tender)
+		b.WriteString(it.Tender + " (" + it.OpensAt.In(china).Format("2006-01-02 15:04 -07:00") + ")")
 	}
 	return b.String()
 }

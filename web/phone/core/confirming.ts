@@ -25,7 +25,7 @@ export type Phase =
   | { name: 'over' }
 
 // What this app knows to put into words. Anything else it refuses to sign.
-export const knownPurposes = ['bind', 'enroll']
+export const knownPurposes = ['bind', 'enroll', 'extend', 'acknowledge']
 
 export class Confirming extends Watched {
   phase: Phase = { name: 'preparing' }
@@ -156,9 +156,12 @@ export class Confirming extends Watched {
   // candidates are the certificates on this phone that may sign this.
   async candidates(): Promise<CertificateRecord[]> {
     const provider = this.provider?.id
+    // What is about one certificate only that one can sign.
+    const named = this.purpose === 'bind' ? undefined : this.statement?.details.certificate
     const now = this.phone.clock.now()
     const fit: CertificateRecord[] = []
     for (const r of await this.phone.certificates()) {
+      if (named !== undefined && r.id !== named) continue
       if (r.keys.length === 0 || r.provider?.id !== provider || (r.seen && r.seen.state !== 'active')) continue
       const c = parseCertificate(r.der)
       if (c.notBefore <= now && now < c.notAfter) fit.push(r)
@@ -202,8 +205,16 @@ export class Confirming extends Watched {
     if (!with_) throw new StatementError('statement_key')
     const signer = await this.opened(with_, under)
     try {
+      // An extension brings a certificate for a new key; it is kept like that of
+      // an enrolment.
+      const waiting = this.view.key_request ? (this.waiting ?? (await this.wrapped(under))) : undefined
       const jws = await signWithCertificate(signer, [with_.der, ...with_.chain], bytes)
-      await this.keep({ ...this.record, jws, certificate: with_.id })
+      await this.keep({ ...this.record, jws, certificate: with_.id }, ...(waiting ? [waiting] : []))
+      if (waiting) {
+        this.waiting = waiting
+        this.under = under
+        this.forget()
+      }
     } finally {
       signer.forget()
     }

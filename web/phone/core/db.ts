@@ -27,7 +27,7 @@ export interface CertificateRecord {
   addedAt: number
   twin?: TwinRecord // the encryption half of a pair
   // The server's last word, for the times without a network.
-  seen?: Pick<CertificateView, 'state' | 'account' | 'binding'>
+  seen?: Pick<CertificateView, 'state' | 'account' | 'binding' | 'renewal' | 'open_bids' | 'keep_until'>
 }
 
 // A key that is wrapped and waits for its certificate.

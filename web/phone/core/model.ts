@@ -36,7 +36,7 @@ export interface Failure {
 export type SessionResult =
   | { kind: 'certificate'; id: string; certificate: string; chain?: string[]; provider?: Provider; encryption?: EncryptionView }
   // Handed in at an authority that has no interface: the certificate comes later.
-  | { kind: 'request'; id: string }
+  | { kind: 'request' | 'acknowledgement'; id: string }
   | { kind: 'binding'; id: string; account_name?: string; organisation_name?: string; provider_name?: string; bound_at?: string }
 
 export interface PhoneSession {
@@ -103,11 +103,25 @@ export interface CertificateView {
   provider?: Provider
   account?: { name?: string; organisation?: string }
   binding?: { id: string; account_name?: string; bound_at?: string }
+  // The renewal under way, bids that are not opened yet, and until when the key of
+  // an ended certificate must stay for them.
+  renewal?: { id: string; state: string }
+  open_bids?: { count: number; last_opening: string }
+  keep_until?: string
   encryption?: EncryptionView
 }
 
 export interface CertificatePage extends Page<CertificateView> {
   asked?: AskedView[]
+}
+
+// Bids encrypted to a certificate and not opened yet, and what to do first.
+export interface GuardView {
+  open: { tender: string; opens_at: string }[]
+  acknowledged: boolean
+  advice_zh: string
+  advice_en: string
+  provider: Provider & { phones: string[] }
 }
 
 export interface Page<T> {

@@ -6,7 +6,7 @@ import { fromBase64 } from './bytes'
 import { Confirming } from './confirming'
 import type { CertificateRecord, Change, Database, DeviceRecord, SessionRecord, WaitingKey } from './db'
 import { newDeviceKey } from './dpop'
-import { over, type AskedView, type CertificatePage, type CertificateView, type DeviceView, type Page, type PhoneSession, type SessionSummary } from './model'
+import { over, type AskedView, type CertificatePage, type CertificateView, type DeviceView, type GuardView, type Page, type PhoneSession, type SessionSummary } from './model'
 import { listen } from './listening'
 import { Pin } from './pin'
 import { asSession, asSummary, pathOf, type Inbox, type PhonePrompt } from './prompts'
@@ -236,7 +236,7 @@ export class Phone extends Watched {
     const waiting = await this.db.all('waiting')
     const changes: Change[] = []
     for (const item of items) {
-      const seen = { state: item.state, ...(item.account ? { account: item.account } : {}), ...(item.binding ? { binding: item.binding } : {}) }
+      const seen = seenOf(item)
       const der = fromBase64(item.certificate)
       const id = await fingerprint(der)
       const have = records.get(id)
@@ -283,6 +283,18 @@ export class Phone extends Watched {
     this.changed()
   }
 
+  // ask puts the question before this very phone, and say where.
+  async ask(id: string, what: 'extend' | 'acknowledge'): Promise<string> {
+    const { prompt } = await this.api.call<{ prompt: string }>('POST', `/v1/phone/certificates/${id}/${what}`, { body: {} })
+    await this.prompted()
+    return prompt
+  }
+
+  // bids are those encrypted to a certificate of this phone and not opened yet.
+  bids(id: string): Promise<GuardView> {
+    return this.api.call<GuardView>('GET', `/v1/phone/certificates/${id}/bids`)
+  }
+
   async remove(id: string): Promise<void> {
     await this.db.write({ in: 'certificates', key: id, put: undefined })
     this.changed()
@@ -294,6 +306,13 @@ export class Phone extends Watched {
     this.standing = standing
     this.changed()
   }
+}
+
+// seenOf is what is kept of the server's word on a certificate.
+function seenOf(item: CertificateView): NonNullable<CertificateRecord['seen']> {
+  const { state, account, binding, renewal, open_bids, keep_until } = item
+  const told = { account, binding, renewal, open_bids, keep_until }
+  return Object.assign({ state }, Object.fromEntries(Object.entries(told).filter(([, v]) => v !== undefined)))
 }
 
 // Watchful tells of refusals that concern the device as a whole.

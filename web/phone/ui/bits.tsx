@@ -47,5 +47,5 @@ export function stateWord(state: string): string {
 }
 
 export function purposeWord(purpose: string): string {
-  return purpose === 'bind' ? confirmWords('bindVerb') : purpose === 'enroll' ? confirmWords('enrollVerb') : `${confirmWords('other')} (${visible(purpose)})`
+  return purpose === 'bind' ? confirmWords('bindVerb') : purpose === 'enroll' ? confirmWords('enrollVerb') : purpose === 'extend' ? confirmWords('extendVerb') : purpose === 'acknowledge' ? confirmWords('acknowledgeVerb') : `${confirmWords('other')} (${visible(purpose)})`
 }

@@ -6,9 +6,11 @@ import { Blank, Button, Dialog, Icon, Note, ProblemNote, Waiting, announce } fro
 import type { CertificateRecord, WaitingKey } from '../core/db'
 import { attribute, nameText, parseCertificate, type Certificate } from '../core/x509'
 import { t } from '../words/certs'
+import { t as extend } from '../words/extend'
 import { t as shell } from '../words/shell'
 import { Head, Text, providerName } from './bits'
 import { AskPin } from './pin'
+import { ExtendDialog } from './extend'
 import { go } from './route'
 import { useLoad, usePhone } from './use'
 
@@ -102,6 +104,7 @@ function Card({ record }: { record: CertificateRecord }) {
       <span class="card-line muted">
         {providerName(record.provider)} · {kindOf(c)}
       </span>
+      {record.seen?.renewal?.state === 'extension' && <span class="badge badge-warn">{extend('waits')}</span>}
       <span class="card-foot">
         <span>{state === 'expired' ? t('expiredOn', { date: date(c.notAfter) }) : `${t('until', { date: date(c.notAfter) })} (${inDays(c.notAfter, now)})`}</span>
         <span>{account ? <Text>{t('boundTo', { account })}</Text> : record.seen ? t('notBound') : ''}</span>
@@ -168,6 +171,7 @@ export function CertView({ id }: { id: string }) {
   const [opening, setOpening] = useState(false)
   const [unopened, setUnopened] = useState(false)
   const [deleting, setDeleting] = useState(false)
+  const [extending, setExtending] = useState(false)
 
   if (!record) {
     return (
@@ -202,6 +206,7 @@ export function CertView({ id }: { id: string }) {
   const state = stateOf(record, c, now)
   const holder = attribute(c.subject, 'CN') || t('unnamed')
   const bound = record.seen?.binding
+  const kept = record.seen?.open_bids
   const remove = async () => {
     await phone.remove(id)
     announce(t('deleted'))
@@ -216,6 +221,11 @@ export function CertView({ id }: { id: string }) {
           </button>
           {menu && (
             <div class="menu-box" id="cert-menu" onKeyDown={(e) => e.key === 'Escape' && setMenu(false)}>
+              {(state === 'active' || state === 'expired') && (
+                <Button kind="quiet" wide testid="cert-extend" onClick={() => (setMenu(false), setExtending(true))}>
+                  {extend('extend')}
+                </Button>
+              )}
               <Button kind="quiet-danger" wide testid="cert-delete" onClick={() => (setMenu(false), setDeleting(true))}>
                 {t('delete')}
               </Button>
@@ -224,6 +234,11 @@ export function CertView({ id }: { id: string }) {
         </div>
       </Head>
       <StateNote state={state} days={daysUntil(c.notAfter, now)} in_={inDays(c.notAfter, now)} />
+      {kept && (
+        <Note tone="warn" testid="cert-keep">
+          <p>{extend('keep', { n: kept.count, at: dateTime(kept.last_opening) })}</p>
+        </Note>
+      )}
       <dl class="facts">
         <dt>{t('state')}</dt>
         <dd>
@@ -261,7 +276,18 @@ export function CertView({ id }: { id: string }) {
           <Fact name={t('added')} value={dateTime(record.addedAt)} />
         </dl>
       </details>
-      {deleting && (
+      {extending && <ExtendDialog id={id} onClose={() => setExtending(false)} />}
+      {deleting && kept && (
+        <Dialog title={extend('keepTitle')} narrow onClose={() => setDeleting(false)} testid="keep-dialog">
+          <p>{extend('keep', { n: kept.count, at: dateTime(kept.last_opening) })}</p>
+          <div class="dialog-foot">
+            <Button kind="primary" onClick={() => setDeleting(false)}>
+              {t('deleteNo')}
+            </Button>
+          </div>
+        </Dialog>
+      )}
+      {deleting && !kept && (
         <Dialog title={t('deleteTitle')} narrow onClose={() => setDeleting(false)} testid="delete-dialog">
           <div class="stack">
             <p>
@@ -286,7 +312,7 @@ export function CertView({ id }: { id: string }) {
 }
 
 function StateNote({ state, days, in_ }: { state: CertState; days: number; in_: string }) {
-  const text = { active: '', future: '', superseded: t('supersededNote'), revoked: t('revokedNote'), expired: t('expiredNote'), keyless: t('keylessNote') }[state]
+  const text = { active: '', future: '', superseded: `${t('supersededNote')}${extend('history')}`, revoked: t('revokedNote'), expired: t('expiredNote'), keyless: t('keylessNote') }[state]
   if (text) {
     return (
       <Note tone={state === 'superseded' ? 'warn' : 'danger'}>

@@ -141,7 +141,7 @@ function Working({ c }: { c: Confirming }) {
 
 // What is signed says what it is for; before there is a statement, the session does.
 export function title(c: Confirming): string {
-  return { bind: t('bind'), enroll: t('enroll') }[c.purpose] ?? t('other')
+  return { bind: t('bind'), enroll: t('enroll'), extend: t('extend'), acknowledge: t('acknowledge') }[c.purpose] ?? t('other')
 }
 
 function Digits({ c }: { c: Confirming }) {
@@ -322,7 +322,7 @@ function NoCertificate({ c }: { c: Confirming }) {
   return (
     <div id="no-certificate">
       <Note tone="warn" title={t('noneTitle', { provider: providerName(c.provider) })} testid="no-certificate">
-        <p>{lost.data ? t('noneLost') : t('none')}</p>
+        <p>{c.purpose !== 'bind' ? t('noneNamed') : lost.data ? t('noneLost') : t('none')}</p>
       </Note>
     </div>
   )

@@ -5,7 +5,7 @@
 import type { Field, Statement } from '../core/statement'
 
 export interface Group {
-  title: 'forWhom' | 'forWhomEnroll' | 'byWhom' | 'fromWhere' | 'when' | 'provider' | 'product'
+  title: 'forWhom' | 'forWhomEnroll' | 'forWhomOther' | 'byWhom' | 'fromWhere' | 'when' | 'provider' | 'product'
   fields: Field[]
   // Nobody but the person itself asks for it.
   itself?: boolean
@@ -18,7 +18,7 @@ export interface Layout {
   rest: Field[]
 }
 
-const machine = /^(version|id|purpose|audience|nonce|issued_at|expires_at|actor\.(id|organisation_id)|subject\.(id|organisation_id)|details\.(provider|product|application|public_key_sha256|encryption_key_sha256|slot))$/
+const machine = /^(version|id|purpose|audience|nonce|issued_at|expires_at|actor\.(id|organisation_id)|subject\.(id|organisation_id)|details\.(provider|product|application|renewal|certificate|certificate_id|certificate_serial|bids_sha256|key_policy|public_key_sha256|encryption_key_sha256|slot))$/
 
 // Of the rest, what a careful reader looks for first.
 const first = ['purpose', 'audience', 'issued_at', 'expires_at', 'id', 'nonce', 'version', 'details.public_key_sha256']
@@ -36,7 +36,7 @@ export function layoutOf(s: Statement, known: (path: string) => boolean): Layout
     if (fields.length > 0 || itself) groups.push({ title, fields, ...(itself ? { itself } : {}) })
   }
   const other = left.has('subject.name')
-  const title = s.purpose === 'enroll' ? 'forWhomEnroll' : 'forWhom'
+  const title = s.purpose === 'enroll' ? 'forWhomEnroll' : s.purpose === 'bind' ? 'forWhom' : 'forWhomOther'
   if (s.purpose === 'enroll' && s.details.applicant === s.subject.name && s.details.organisation === s.subject.organisation) {
     // Twice the same words: one line, and both fields in it are accounted for.
     add(title, take('details.applicant', 'details.organisation'))

@@ -30,7 +30,7 @@ function endOf(c: Confirming): End {
     case 'confirmed':
       if (c.keyNotOurs) return { tone: 'bad', icon: 'stop', title: t('failed'), text: t('keyNotOurs') }
       if (c.view.result?.kind === 'request') return { tone: 'plain', icon: 'clock', title: t('doneRequest'), text: t('requested') }
-      return { tone: 'good', icon: 'check', title: purpose === 'bind' ? t('doneBind') : purpose === 'enroll' ? t('doneEnroll') : t('doneOther'), text: '' }
+      return { tone: 'good', icon: 'check', title: purpose === 'bind' ? t('doneBind') : purpose === 'enroll' ? t('doneEnroll') : purpose === 'extend' ? t('doneExtend') : purpose === 'acknowledge' ? t('doneAcknowledge') : t('doneOther'), text: '' }
     case 'failed':
       return { tone: 'bad', icon: 'stop', title: t('failed'), text: (failure && either(failure.title_zh, failure.title_en)) || t('failedMeaning') }
     case 'rejected':
@@ -72,7 +72,7 @@ export function Outcome({ c }: { c: Confirming }) {
           <p class="note-code muted">{failure.code}</p>
         </>
       )}
-      {state === 'confirmed' && !c.keyNotOurs && result && <ResultFacts result={result} provider={providerName(c.provider)} />}
+      {state === 'confirmed' && !c.keyNotOurs && result && <ResultFacts result={result} provider={providerName(c.provider)} extended={c.purpose === 'extend'} />}
       <div class="stack-s outcome-go">
         {state === 'confirmed' ? (
           <Button kind="primary" size="large" wide testid="result-certs" onClick={() => go({ place: 'certs' })}>
@@ -97,7 +97,7 @@ export function Outcome({ c }: { c: Confirming }) {
   )
 }
 
-function ResultFacts({ result, provider }: { result: SessionResult; provider: string }) {
+function ResultFacts({ result, provider, extended }: { result: SessionResult; provider: string; extended: boolean }) {
   if (result.kind === 'binding') {
     return (
       <>
@@ -113,7 +113,7 @@ function ResultFacts({ result, provider }: { result: SessionResult; provider: st
       </>
     )
   }
-  if (result.kind !== 'certificate') return null
+  if (result.kind !== 'certificate') return extended || result.kind === 'request' ? null : <p class="outcome-text">{t('acknowledged')}</p>
   const c = parseCertificate(fromBase64(result.certificate))
   return (
     <>
@@ -123,7 +123,7 @@ function ResultFacts({ result, provider }: { result: SessionResult; provider: st
         {provider && <Fact name={t('provider')} value={provider} />}
         <Fact name={t('validUntil')} value={date(c.notAfter)} />
       </dl>
-      <p class="outcome-text">{t('collected')}</p>
+      <p class="outcome-text">{t(extended ? 'extended' : 'collected')}</p>
       <p class="muted small">{t('keepPhone')}</p>
     </>
   )

@@ -46,7 +46,7 @@ export function StatementFields({ statement, hints, children }: Props) {
 }
 
 function GroupRow({ group, hints }: { group: Group; hints: Hint[] }) {
-  const strong = group.title === 'forWhom' || group.title === 'forWhomEnroll'
+  const strong = group.title.startsWith('forWhom')
   return (
     <div class={strong ? 'fact fact-strong' : 'fact'}>
       <dt>{t(group.title)}</dt>
@@ -83,14 +83,14 @@ function Row({ field, hints, unknown }: { field: Field; hints: Hint[]; unknown?:
   )
 }
 
-const mono = /(^|\.)(id|organisation_id|nonce|audience|application|public_key_sha256|encryption_key_sha256|ip|provider|product|version)$/
+const mono = /(^|\.)(id|organisation_id|nonce|audience|application|renewal|certificate|certificate_id|certificate_serial|bids_sha256|public_key_sha256|encryption_key_sha256|ip|provider|product|version)$/
 
 // Value writes a field the way people read it; the exact text is never lost:
 // where the two differ, both are shown.
 function Value({ field }: { field: Field }) {
   const { path, value } = field
   const key = `${path}=${value}`
-  const time = /(_at|not_before|not_after|valid_until)$/.test(path) && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value)
+  const time = /(_at|not_before|not_after|valid_until|term_from|_opening)$/.test(path) && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value)
   const testid = `field-${path}`
   if (value === '')
     return (

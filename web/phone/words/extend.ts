@@ -1,0 +1,43 @@
+// 延期 on the phone.
+import { dictionary } from '../../shared/i18n'
+
+export const t = dictionary(
+  {
+    extend: '延期',
+    title: '证书延期',
+    loading: '正在查询未开标项目…',
+    lead: '续费并付款后，在这里确认延期。确认后会签发新证书，绑定自动迁移，旧证书不能再签名。',
+    unknown: '不确定是否有未开标的投标文件，暂不能延期。',
+    stopped: '有 {n} 个投标文件用这张证书加密，尚未开标',
+    opens: '{at} 开标',
+    call: '延期前请先致电 {name} 确认：',
+    acknowledge: '仍要延期：签名确认',
+    goOn: '延期',
+    later: '暂不办理',
+    renewFirst: '请先在电脑网页的“CA续费与延期”中续费并付款。',
+    notDone: '证书没有延期，仍可使用。',
+    keep: '这张证书的密钥仍要用来解密 {n} 个投标文件，最晚 {at} 开标。开标之前请勿删除，也不要卸载应用或更换手机。',
+    keepTitle: '现在不能删除',
+    history: '旧密钥只用来解密，不能签名。',
+    waits: '已续费，等待延期',
+  },
+  {
+    extend: 'Extend',
+    title: 'Extend the certificate',
+    loading: 'Looking for bids that are not opened yet…',
+    lead: 'Once the renewal is paid, the extension is confirmed here. A new certificate is made, the binding moves to it, and the old one can no longer sign.',
+    unknown: 'It is not known whether bids are waiting to be opened, so it cannot be extended now.',
+    stopped: '{n} {n:bid|bids} encrypted to this certificate {n:is|are} not opened yet',
+    opens: 'opened on {at}',
+    call: 'Call {name} before you extend:',
+    acknowledge: 'Extend all the same: sign',
+    goOn: 'Extend',
+    later: 'Not now',
+    renewFirst: 'Renew and pay first, under Renew and extend on the web page.',
+    notDone: 'The certificate was not extended and can still be used.',
+    keep: 'The key of this certificate is still needed to decrypt {n} {n:bid|bids}, the last opened on {at}. Until then do not delete it, remove the app, or change the phone.',
+    keepTitle: 'It cannot be deleted now',
+    history: ' The old key only decrypts, and never signs.',
+    waits: 'Paid, waiting to be extended',
+  },
+)
