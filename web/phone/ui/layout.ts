@@ -23,6 +23,9 @@ const machine = /^(version|id|purpose|audience|nonce|issued_at|expires_at|actor\
 // Of the rest, what a careful reader looks for first.
 const first = ['purpose', 'audience', 'issued_at', 'expires_at', 'id', 'nonce', 'version', 'details.public_key_sha256']
 
+// Of the purpose's own, what is decided about; the others follow as they stand.
+const leading = ['holder_name', 'current_not_after', 'not_after', 'bids_count', 'bids', 'bids_first_opening', 'bids_last_opening', 'advice', 'phone', 'term_from'].map((n) => `details.${n}`)
+
 export function layoutOf(s: Statement, known: (path: string) => boolean): Layout {
   const left = new Map(s.fields.map((f) => [f.path, f]))
   const take = (...paths: string[]) =>
@@ -55,6 +58,8 @@ export function layoutOf(s: Statement, known: (path: string) => boolean): Layout
     if (machine.test(field.path)) rest.push(field)
     else (known(field.path) ? details : unknown).push(field)
   }
+  const place = (f: Field) => (leading.indexOf(f.path) + leading.length + 1) % (leading.length + 1)
+  details.sort((a, b) => place(a) - place(b))
   const order = (f: Field) => (first.indexOf(f.path) + first.length + 1) % (first.length + 1)
   rest.sort((a, b) => order(a) - order(b))
   return { groups, details, unknown, rest }
