@@ -2,12 +2,16 @@ package main
 
 import (
 	"context"
+	"net"
+	"net/http"
+	"time"
 
 	"certlink/internal/audit"
 	"certlink/internal/effect"
 	"certlink/mobilecert"
 	"certlink/mobilecert/application"
 	"certlink/mobilecert/identity"
+	"certlink/mobilecert/identity/sandbox"
 	"certlink/push"
 )
 
@@ -15,17 +19,50 @@ import (
 type applying struct {
 	applications *application.Service
 	faces        *identity.Service
+	// faceSandbox stands for a face check service, in demo mode.
+	faceSandbox *sandbox.Service
+	faceHTTP    *http.Server
 }
 
 // openApplications wires 申领 and the face checks that it asks for.
-func (p *program) openApplications(people mobilecert.People, certificates *mobilecert.Certificates) error {
-	p.faces = identity.New(identity.Config{Store: p.store, Clock: p.clock, Hub: p.hub, Seal: p.ring, Log: p.log})
+func (p *program) openApplications(origin string, people mobilecert.People, certificates *mobilecert.Certificates) error {
+	checker, err := p.checker(origin)
+	if err != nil {
+		return err
+	}
+	p.faces = identity.New(identity.Config{Store: p.store, Clock: p.clock, Hub: p.hub, Seal: p.ring, Checker: checker, Log: p.log})
 	p.applications = application.New(application.Config{
 		Store: p.store, Clock: p.clock, Hub: p.hub, Seal: p.ring, Catalogue: p.catalogue, People: people,
 		Uploads: p.uploads, Faces: p.faces, Orders: p.orders, Certificates: certificates, Log: audit.New(p.store).Carry,
 	})
 	p.told(application.SubjectKind, p.applications.CarryOrder)
 	return nil
+}
+
+// checker is the service that checks faces: in demo mode the sandbox, on a port of its
+// own on loopback, so that it is asked over HTTP as a real one is; else the one that
+// the settings name, if any.
+func (p *program) checker(origin string) (identity.Checker, error) {
+	if !p.settings.Demo {
+		return p.settings.Faces.checker(), nil
+	}
+	p.faceSandbox = sandbox.New(sandbox.Config{
+		NoticeURL: origin + "/v1/identity/" + sandbox.Name + "/notice", PageURL: origin + "/sandbox/face/", Clock: p.clock,
+	})
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	p.faceHTTP = &http.Server{Handler: p.faceSandbox, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second}
+	go p.faceHTTP.Serve(ln)
+	return p.faceSandbox.Checker("http://" + ln.Addr().String()), nil
+}
+
+// closeFaces ends the sandbox.
+func (p *program) closeFaces() {
+	if p.faceHTTP != nil {
+		p.faceHTTP.Close()
+	}
 }
 
 // applicationHandlers are the effects that applications are told by.

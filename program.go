@@ -156,7 +156,7 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 	if err := p.openCashier(origin); err != nil {
 		return err
 	}
-	if err := p.openApplications(config.People, certificates); err != nil {
+	if err := p.openApplications(origin, config.People, certificates); err != nil {
 		return err
 	}
 	config.Grants = p.applications
@@ -197,7 +197,7 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 		Prompts: p.prompts, Phones: p.phones, Outbox: p.outbox, Bids: p.bids, Renewals: p.renewals,
 		Accounts: p.accounts, QR: p.qr, Desk: p.desk, Bridge: s.bridge(), DemoUKey: p.demoUKey(config, certificates), Engine: p.engine, Store: p.store,
 		Orders: p.orders, Sandbox: p.payments, Invoices: p.invoices,
-		Catalogue: p.catalogue, Certificates: certificates, Bindings: bindings, Products: config.Products.List(), Audit: p.audit, Uploads: p.uploads, Applications: p.applications, Faces: p.faces, Authority: p.publications(certificates),
+		Catalogue: p.catalogue, Certificates: certificates, Bindings: bindings, Products: config.Products.List(), Audit: p.audit, Uploads: p.uploads, Applications: p.applications, Faces: p.faces, FaceSandbox: p.faceSandbox, Authority: p.publications(certificates),
 		Assets: assets, Lasting: web.Lasting, Clock: p.clock, Log: p.log,
 		Registry: registry, MetricsToken: s.MetricsToken, Limits: s.limits(),
 	})
@@ -317,6 +317,7 @@ func (p *program) run(ctx context.Context, ln net.Listener) error {
 
 func (p *program) close() {
 	p.closeCashier()
+	p.closeFaces()
 	if p.accounts != nil {
 		p.accounts.Close()
 	}

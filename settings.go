@@ -43,6 +43,7 @@ type settings struct {
 
 	channelSettings `embed:""`
 	Cashier         cashierSettings `embed:""`
+	Faces           faceSettings    `embed:""`
 	renewalSettings `embed:""`
 }
 
@@ -105,6 +106,7 @@ func (s *settings) check() error {
 		bad("CERTLINK_WEBHOOK_SECRET must have at least 16 characters when CERTLINK_WEBHOOK_URL is set")
 	}
 	s.checkBridge(bad)
+	s.Faces.check(bad)
 	if s.BindingsEach < 1 || s.BindingsEach > 20 {
 		bad("CERTLINK_BINDINGS_PER_ACCOUNT must be from 1 to 20")
 	}

@@ -27,6 +27,10 @@ func (s *Server) applicationRoutes() {
 	s.add("POST", "/v1/applications/:id/identity/look", signedIn, s.postLook)
 	s.add("POST", "/v1/applications/:id/order", signedIn, s.postOrder)
 	s.add("POST", "/v1/identity/:service/notice", s.postIdentityNotice)
+	if s.FaceSandbox != nil {
+		s.addPage("GET", "/sandbox/face/:id", (*call).publicHost, s.facePage)
+		s.addPage("POST", "/sandbox/face/:id", sentForm, s.faceAct)
+	}
 	s.reviewRoutes()
 }
 

@@ -305,7 +305,6 @@ var never = map[string]string{
 	"prompt_by_scan":               "only asked of providers whose identity check is off, and those issue nothing here (TestWhatNeedsDigitsIsNotSent)",
 	"prompts_too_many":             "what pages can ask for collapses, so no page fills a phone's queue; renewals could",
 	"extension_under_way":          "an extension is under way for as long as the issuer takes (TestASecondStatementTakesOver)",
-	"check_over":                   "a face check that is over is left as it is, whatever is said of it later",
 	"issue_request_invalid":        "a defect of ours: what is certified has been checked before the statement was made",
 }
 

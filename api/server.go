@@ -36,6 +36,7 @@ import (
 	"certlink/mobilecert/application"
 	"certlink/mobilecert/bids"
 	"certlink/mobilecert/identity"
+	facesandbox "certlink/mobilecert/identity/sandbox"
 	"certlink/mobilecert/renewal"
 	"certlink/push"
 	"certlink/qr"
@@ -71,6 +72,7 @@ type Config struct {
 	Uploads      *upload.Store
 	Applications *application.Service
 	Faces        *identity.Service
+	FaceSandbox  *facesandbox.Service // in demo mode
 	// Bridge is the desktop bridge that pages may talk to; DemoUKey certifies its
 	// software tokens, in demo mode only.
 	Bridge   Bridge

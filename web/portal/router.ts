@@ -24,7 +24,7 @@ export const paths = {
 export type Place = keyof typeof paths
 
 // Places that are about one thing: its id follows in the address, "/ca/cashier/…".
-const items: ReadonlySet<Place> = new Set<Place>(['cashier', 'invoice', 'renew'])
+const items: ReadonlySet<Place> = new Set<Place>(['cashier', 'invoice', 'renew', 'apply', 'review'])
 
 const open: Partial<Record<Place, Role[]>> = {
   bindings: ['admin', 'employee'],

@@ -13,6 +13,8 @@ export interface Start {
   account?: string
   product?: string
   renewal?: string
+  // An accepted application, whose certificate is collected.
+  application?: string
 }
 
 export interface Running {

@@ -11,9 +11,10 @@ import { s } from './words'
 const largest = 32 << 10
 
 // fileText reads PEM as it is, and anything else in base64.
-async function fileText(file: File): Promise<string> {
+export async function fileText(file: File): Promise<string> {
   const bytes = new Uint8Array(await file.arrayBuffer())
-  const text = new TextDecoder('latin1').decode(bytes)
+  // Byte for byte: a decoder's latin1 is windows-1252, which btoa does not take.
+  const text = Array.from(bytes, (b) => String.fromCharCode(b)).join('')
   if (/^[\x09\x0a\x0d\x20-\x7e]*$/.test(text)) return text.replace(/\r\n?/g, '\n').trim()
   return btoa(text)
 }

@@ -56,7 +56,8 @@ export function Lines({ provider }: { provider: Provider }) {
   )
 }
 
-export function PhoneTable({ providers }: { providers: Provider[] }) {
+// mark says something about a provider beside its name; '' is nothing.
+export function PhoneTable({ providers, mark }: { providers: Provider[]; mark?: (p: Provider) => string }) {
   return (
     <table class="table table-plain" aria-label={say('caption')}>
       <thead>
@@ -69,7 +70,7 @@ export function PhoneTable({ providers }: { providers: Provider[] }) {
         {providers.map((p) => (
           <tr key={p.id}>
             <th scope="row">
-              {providerName(p)}
+              {providerName(p)} {mark?.(p) && <span class="badge badge-good">{mark(p)}</span>}
               {p.aliases.length > 0 && <span class="cell-sub">{p.aliases.join(w('listSeparator'))}</span>}
             </th>
             <td>

@@ -1,0 +1,261 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/go-rod/rod"
+	"github.com/go-rod/rod/lib/proto"
+
+	"certlink/trust"
+	"certlink/trust/authority"
+	"certlink/trust/trusttest"
+)
+
+// begins chooses a product, reads the terms to their end, and agrees.
+func (p *person) begins(product string) {
+	p.t.Helper()
+	p.click("nav-apply")
+	p.click("apply-ca")
+	p.click("offer-" + product)
+	p.see("custody")
+	p.shot("apply-choose")
+	p.click("choose-apply")
+	terms := p.see("terms")
+	p.shot("apply-terms")
+	_, err := terms.Eval(`() => this.scrollTo(0, this.scrollHeight)`)
+	p.must(err)
+	p.click("terms-agree")
+	p.see("field-holder")
+}
+
+// fills in what is not on record, and both papers.
+func (p *person) fillsIn(values map[string]string) {
+	p.t.Helper()
+	for field, v := range values {
+		p.write("field-"+field, v)
+	}
+	for _, slot := range []string{"licence", "authorisation"} {
+		p.choose("file-"+slot, proof(p.t))
+		p.attribute("paper-"+slot, "data-there", "true")
+	}
+	p.attribute("saving", "data-state", "saved")
+}
+
+// picks chooses from a list.
+func (p *person) picks(id, value string) {
+	p.t.Helper()
+	p.must(p.see(id).Select([]string{`[value="` + value + `"]`}, true, rod.SelectorTypeCSSSector))
+}
+
+func (p *person) dark(on bool) {
+	scheme := "light"
+	if on {
+		scheme = "dark"
+	}
+	p.must(proto.EmulationSetEmulatedMedia{Features: []*proto.EmulationMediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}.Call(p.page))
+}
+
+// pays goes to the sandbox's page and pays there.
+func (p *person) pays() {
+	p.t.Helper()
+	p.click("method-sandbox")
+	p.click("pay")
+	p.attribute("pay-code", "data-state", "live")
+	href, err := p.see("open-sandbox").Attribute("href")
+	p.must(err)
+	bank := open(p.t, p.page.Browser(), "bank", *href, 700, 800)
+	bank.tab = true
+	bank.click("sandbox-pay")
+	bank.attribute("sandbox-state", "data-state", "paid")
+	bank.must(bank.page.Close())
+	p.see("paid")
+}
+
+// opens goes to the first application in the queue.
+func (p *person) opens() {
+	p.t.Helper()
+	p.click("nav-review")
+	p.click("open-case")
+	p.attribute("case-state", "data-state", "review")
+}
+
+// tokenFor is a file with a certificate that the demo authority made for a person.
+func tokenFor(t *testing.T, p *program, login string) string {
+	t.Helper()
+	ctx := context.Background()
+	a, err := p.accounts.ByLogin(ctx, login)
+	if err != nil {
+		t.Fatal(err)
+	}
+	who, err := people{p.accounts}.Person(ctx, a.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	csr, err := trust.ParseCSR(trusttest.CSR(t, trusttest.Key(t, trust.SM2SM3)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := time.Now().UTC().Truncate(time.Second)
+	cert, err := p.authority.Issue(ctx, authority.Request{CSR: csr, Subject: authority.Subject{CommonName: who.Name, Organisation: who.Organisation},
+		Person: who.IDNumber, Organisation: who.CreditCode, NotBefore: from, NotAfter: from.AddDate(1, 0, 0), Profile: authority.Sign, Serial: authority.NewSerial()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "token.cer")
+	if err := os.WriteFile(path, cert.Raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// A U-Key that is paid for: papers by mail, rejected once, corrected, accepted, made.
+func TestApplyingForAUKeyInABrowser(t *testing.T) {
+	p, origin := serveProgram(t)
+	clerk := open(t, browser(t, nil), "clerk", origin+"/portal/", 1280, 900)
+	clerk.tab = true
+	clerk.signInAs("lina")
+	clerk.click("nav-apply")
+	clerk.see("empty")
+	clerk.shot("apply-empty")
+	clerk.begins("huixin-ukey")
+	clerk.shot("apply-form")
+	clerk.write("field-id_number", "339900199506090038")
+	clerk.click("submit-application")
+	clerk.see("error-summary")
+	clerk.shot("apply-form-wrong")
+	clerk.fillsIn(map[string]string{"id_number": "339900199506090037", "recipient": "李娜", "recipient_mobile": "13900000004", "address": "浙江省杭州市西湖区文三路 1 号"})
+	clerk.must(clerk.page.Reload()) // nothing is lost
+	clerk.attribute("paper-licence", "data-there", "true")
+	clerk.click("submit-application")
+	clerk.click("way-mail")
+	clerk.shot("apply-identity")
+	clerk.click("choose-way")
+	clerk.see("to-pay")
+	clerk.shot("apply-payment")
+	clerk.click("to-pay")
+	clerk.pays()
+	clerk.click("nav-apply")
+	clerk.click("open-application")
+	clerk.attribute("application-state", "data-state", "review")
+	clerk.see("result")
+	clerk.shot("apply-review")
+
+	reviewer := open(t, browser(t, nil), "reviewer", origin+"/portal/", 1280, 900)
+	reviewer.signInAs("reviewer")
+	reviewer.click("nav-review")
+	reviewer.see("case-row")
+	reviewer.shot("review-queue")
+	reviewer.opens()
+	reviewer.see("case-paper-licence")
+	reviewer.shot("review-case")
+	reviewer.click("confirm-identity")
+	reviewer.gone("confirm-identity")
+	reviewer.click("reject")
+	reviewer.picks("reason-field-0", "files/licence")
+	reviewer.picks("reason-code-0", "unreadable")
+	reviewer.click("add-reason")
+	reviewer.picks("reason-field-1", "address")
+	reviewer.picks("reason-code-1", "other")
+	reviewer.write("reason-text-1", "缺少门牌号")
+	reviewer.shot("review-reject")
+	reviewer.click("reject-confirm")
+	reviewer.see("decided")
+	reviewer.shot("review-decided")
+	reviewer.click("undo")
+	reviewer.gone("decided")
+	reviewer.click("reject")
+	reviewer.picks("reason-field-0", "address")
+	reviewer.picks("reason-code-0", "other")
+	reviewer.write("reason-text-0", "缺少门牌号")
+	reviewer.click("reject-confirm")
+	reviewer.see("decided")
+
+	clerk.see("rejected-reasons") // by itself, when it can no longer be undone
+	clerk.reads("缺少门牌号")
+	clerk.shot("apply-rejected")
+	clerk.write("field-address", "浙江省杭州市西湖区文三路 1 号 2 幢 301 室")
+	clerk.click("submit-application")
+	clerk.attribute("application-state", "data-state", "review") // paid and verified already
+
+	reviewer.opens()
+	reviewer.see("changes")
+	reviewer.shot("review-changed")
+	reviewer.click("accept")
+	reviewer.see("decided")
+	reviewer.see("ship-form")
+	reviewer.choose("ship-file", tokenFor(t, p, "lina"))
+	reviewer.write("ship-carrier", "顺丰")
+	reviewer.write("ship-number", "SF1234567890")
+	reviewer.shot("review-ship")
+	reviewer.click("ship-confirm")
+	reviewer.attribute("case-state", "data-state", "issued")
+	clerk.attribute("application-state", "data-state", "issued")
+	clerk.reads("SF1234567890")
+	clerk.shot("apply-issued")
+	clerk.click("invoice")
+	clerk.see("paid")
+}
+
+// A mobile certificate that costs nothing: the face check does not match, then
+// passes; accepted, collected by the phone on the same screen, and ready to be bound.
+func TestApplyingForAMobileCertificateInABrowser(t *testing.T) {
+	_, origin := serveProgram(t)
+	b := browser(t, awake)
+	phone := open(t, b, "phone", origin+"/phone/", 412, 860)
+	phone.tab = true
+	phone.click("start")
+	phone.see("tab-scan")
+	clerk := open(t, b, "clerk", origin+"/portal/", 1280, 860)
+	clerk.tab = true
+	clerk.signInAs("lina")
+	clerk.begins("huixin-mobile")
+	clerk.fillsIn(nil)
+	clerk.click("submit-application")
+	clerk.see("sandbox-note")
+	for _, act := range []string{"mismatch", "pass"} {
+		clerk.click("way-face")
+		clerk.click("choose-way")
+		href, err := clerk.see("face-link").Attribute("href")
+		clerk.must(err)
+		clerk.shot("apply-face-" + act)
+		face := open(t, b, "face", *href, 700, 800)
+		face.tab = true
+		face.shot("sandbox-face")
+		face.click("sandbox-" + act)
+		face.attribute("sandbox-state", "data-state", map[string]string{"mismatch": "mismatched", "pass": "passed"}[act])
+		face.must(face.page.Close())
+		if act == "mismatch" {
+			clerk.see("face-outcome")
+			clerk.shot("apply-face-mismatched")
+		}
+	}
+	clerk.click("confirm-free")
+	clerk.attribute("application-state", "data-state", "review")
+
+	reviewer := open(t, browser(t, nil), "reviewer", origin+"/portal/", 1280, 900)
+	reviewer.signInAs("reviewer")
+	reviewer.opens()
+	reviewer.click("accept")
+	reviewer.see("decided")
+
+	clerk.click("collect")
+	app := clerk.openHere(b)
+	app.see("match-digits")
+	app.digits(clerk)
+	app.click("confirm")
+	app.see("pin-choose")
+	app.typePIN(demoPIN)
+	app.attribute("pin-choose", "data-step", "repeat")
+	app.typePIN(demoPIN)
+	app.attribute("result", "data-state", "confirmed")
+	clerk.attribute("session-state", "data-state", "confirmed")
+	clerk.shot("apply-collected")
+	clerk.click("done")
+	clerk.attribute("application-state", "data-state", "issued")
+	clerk.click("bind-issued")
+	clerk.see("bind-self")
+}

@@ -1,0 +1,97 @@
+// 附件: the papers that go with the form.
+import { useRef, useState } from 'preact/hooks'
+import { visible } from '../../shared/format'
+import { type Problem, asProblem } from '../../shared/problem'
+import { Button, Icon, ProblemNote, announce } from '../../shared/ui'
+import { call, download } from '../state'
+import { type Application, type Slot, slots } from './model'
+import { a, reasonText } from './words'
+
+const largest = 10 << 20
+
+export function Papers({ x, onChange }: { x: Application; onChange: (x: Application) => void }) {
+  return (
+    <fieldset class="form-group">
+      <legend>{a('groupFiles')}</legend>
+      <p class="hint">{a('fileHint')}</p>
+      {slots.map((slot) => (
+        <PaperField key={slot} x={x} slot={slot} onChange={onChange} />
+      ))}
+    </fieldset>
+  )
+}
+
+function PaperField({ x, slot, onChange }: { x: Application; slot: Slot; onChange: (x: Application) => void }) {
+  const [busy, setBusy] = useState(false)
+  const [wrong, setWrong] = useState('')
+  const [problem, setProblem] = useState<Problem | undefined>(undefined)
+  const input = useRef<HTMLInputElement>(null)
+  const there = x.files.find((f) => f.slot === slot)
+  const reason = x.reasons.find((r) => r.field === `files/${slot}`)
+  const url = `/v1/applications/${x.id}/files/${slot}`
+  const act = async (work: () => Promise<Application>) => {
+    setBusy(true)
+    setProblem(undefined)
+    setWrong('')
+    try {
+      onChange(await work())
+    } catch (e) {
+      setProblem(asProblem(e))
+    }
+    setBusy(false)
+  }
+  const put = (file: File) =>
+    act(async () => {
+      const body = new Uint8Array(await file.arrayBuffer())
+      const now = await call<Application>('PUT', `${url}?name=${encodeURIComponent(file.name.slice(-200))}`, {
+        body,
+        headers: { 'Content-Type': 'application/octet-stream' },
+        timeoutMs: 120_000,
+      })
+      announce(a('uploaded', { slot: a(slot) }))
+      return now
+    })
+  return (
+    <div class="paper" data-testid={`paper-${slot}`} data-there={there ? 'true' : 'false'}>
+      <label for={`file-${slot}`}>{a(slot)}</label>
+      {reason && !busy && <span class="field-error">{a('whyNot', { reason: reasonText(reason) })}</span>}
+      {wrong && <span class="field-error">{wrong}</span>}
+      {there && (
+        <span class="paper-name">
+          <Icon name="certificate" />
+          <span>{visible(there.name)}</span> <span class="muted small nums">{a('sizeKB', { n: Math.max(1, Math.round(there.size / 1024)) })}</span>
+        </span>
+      )}
+      {problem && <ProblemNote problem={problem}>{typeof problem.extra['accepted'] === 'string' && <p>{problem.extra['accepted']}</p>}</ProblemNote>}
+      <div class="row">
+        <input
+          ref={input}
+          id={`file-${slot}`}
+          class="file-input"
+          type="file"
+          accept=".pdf,.jpg,.jpeg,.png,application/pdf,image/jpeg,image/png"
+          data-testid={`file-${slot}`}
+          disabled={busy}
+          onChange={(e) => {
+            const file = e.currentTarget.files?.[0]
+            e.currentTarget.value = ''
+            if (!file) return
+            if (file.size > largest) setWrong(a('fileTooLarge'))
+            else void put(file)
+          }}
+        />
+        {busy && <span class="muted small">{a('uploading')}</span>}
+        {there && (
+          <>
+            <Button size="small" kind="quiet" label={a('downloadOf', { slot: a(slot) })} onClick={() => void download(url, there.name).catch((e: unknown) => setProblem(asProblem(e)))}>
+              {a('download')}
+            </Button>
+            <Button size="small" kind="quiet-danger" off={busy} label={a('removeFileOf', { slot: a(slot) })} onClick={() => void act(() => call<Application>('DELETE', url))}>
+              {a('removeFile')}
+            </Button>
+          </>
+        )}
+      </div>
+    </div>
+  )
+}
