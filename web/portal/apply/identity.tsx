@@ -23,7 +23,7 @@ export function IdentityStep({ x, onChange }: StepProps) {
   useEffect(() => {
     if (check && way === '') setWay(offered ? 'face' : '')
   }, [check])
-  const url = link || (check?.state === 'pending' ? (check.url ?? '') : '')
+  const url = x.identity.outcome === 'pending' ? link || (check?.state === 'pending' ? (check.url ?? '') : '') : ''
 
   const run = async (name: string, work: () => Promise<void>) => {
     setBusy(name)
