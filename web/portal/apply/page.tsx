@@ -145,7 +145,7 @@ function Table({ items, label, busy }: { items: Summary[]; label: string; busy: 
                     {actOf(x)}
                   </Button>
                   {x.state === 'issued' && x.order && x.amount_fen > 0 && (
-                    <Button size="small" kind="quiet" onClick={() => go('cashier', x.order)} label={`${a('invoice')}：${x.number}`} testid="invoice">
+                    <Button size="small" kind="quiet" onClick={() => go('invoice', x.order)} label={`${a('invoice')}：${x.number}`} testid="invoice">
                       {a('invoice')}
                     </Button>
                   )}

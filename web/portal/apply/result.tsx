@@ -100,7 +100,7 @@ function IssuedResult({ x, onChange }: StepProps) {
           {a('toBindings')}
         </Button>
         {x.order && x.amount_fen > 0 && (
-          <Button onClick={() => go('cashier', x.order)} testid="invoice">
+          <Button onClick={() => go('invoice', x.order)} testid="invoice">
             {a('invoice')}
           </Button>
         )}
