@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,7 +28,10 @@ import (
 // certificate below it that goes along with each leaf, as real ones do.
 type authority struct {
 	alg     trust.Algorithm
+	base    string // where its sources of revocation are
+	source  string // which of them its certificates name
 	root    []byte // DER
+	rootCRL []byte // of one that was just made
 	issuing *trust.Certificate
 	key     crypto.Signer
 	rsa     []*rsa.PrivateKey // leaf keys, used in turn: each costs a tenth of a second
@@ -48,8 +52,8 @@ func makeKey(alg trust.Algorithm) (crypto.Signer, error) {
 	return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 }
 
-func newAuthority(alg trust.Algorithm) (*authority, error) {
-	a := &authority{alg: alg, serial: time.Now().UnixNano()}
+func newAuthority(alg trust.Algorithm, base string) (*authority, error) {
+	a := &authority{alg: alg, base: base, serial: time.Now().UnixNano()}
 	rootKey, err := makeKey(alg)
 	if err != nil {
 		return nil, err
@@ -65,7 +69,12 @@ func newAuthority(alg trust.Algorithm) (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	der, err := smx509.CreateCertificate(rand.Reader, caTemplate("Benchmark Issuing", 2), parent, a.key.Public(), rootKey)
+	if a.rootCRL, err = a.rootList(parent, rootKey); err != nil {
+		return nil, err
+	}
+	issuing := caTemplate("Benchmark Issuing", 2)
+	issuing.CRLDistributionPoints = []string{a.address("root.crl")}
+	der, err := smx509.CreateCertificate(rand.Reader, issuing, parent, a.key.Public(), rootKey)
 	if err != nil {
 		return nil, err
 	}
@@ -134,6 +143,12 @@ func (a *authority) sign(name string, serial int64, pub crypto.PublicKey) ([]byt
 	if err != nil {
 		return nil, err
 	}
+	if a.source != noSource {
+		t.CRLDistributionPoints = []string{a.address("issuing.crl")}
+	}
+	if a.source == askSource {
+		t.OCSPServer = []string{a.address("ocsp")}
+	}
 	return smx509.CreateCertificate(rand.Reader, t, a.issuing.X, pub, a.key)
 }
 
@@ -157,11 +172,11 @@ func (a *authority) save(dir string) error {
 			return err
 		}
 	}
-	return nil
+	return os.WriteFile(strings.TrimSuffix(keyFile, "key.pem")+"root.crl", a.rootCRL, 0o600)
 }
 
-func loadAuthority(dir string, alg trust.Algorithm) (*authority, error) {
-	a := &authority{alg: alg, serial: time.Now().UnixNano()}
+func loadAuthority(dir string, alg trust.Algorithm, base, source string) (*authority, error) {
+	a := &authority{alg: alg, base: base, source: source, serial: time.Now().UnixNano()}
 	root, issuing, keyFile := a.files(dir)
 	var ders [3][]byte
 	for i, file := range []string{root, issuing, keyFile} {

@@ -39,7 +39,7 @@ func TestRun(t *testing.T) {
 	world := filepath.Join(dir, "world")
 	for _, sig := range []string{"ES256", "RS256", "SM2SM3"} {
 		t.Run(sig, func(t *testing.T) {
-			o := options{job: "bind", flows: 40, concurrency: 4, sig: sig, preload: 50, lists: 10, warm: -1, server: binary, world: world,
+			o := options{job: "bind", revocation: "none", flows: 40, concurrency: 4, sig: sig, preload: 50, lists: 10, warm: -1, server: binary, world: world,
 				json: filepath.Join(t.TempDir(), "report.json")}
 			r, err := o.run(t.Context())
 			if err != nil {
@@ -91,7 +91,7 @@ func TestRunIssue(t *testing.T) {
 func TestRunAtARate(t *testing.T) {
 	dir := t.TempDir()
 	world := filepath.Join(dir, "world")
-	w, err := openWorld(world, "ES256")
+	w, err := openWorld(world, "ES256", noSource)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestRunAtARate(t *testing.T) {
 	}
 	defer s.stop()
 	w.close() // the run serves the keys itself
-	o := options{job: "bind", flows: 30, concurrency: 4, sig: "ES256", rate: 30, url: s.url, pid: s.pid, world: world, noFloor: true}
+	o := options{job: "bind", revocation: "none", flows: 30, concurrency: 4, sig: "ES256", rate: 30, url: s.url, pid: s.pid, world: world, noFloor: true}
 	r, err := o.run(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -115,11 +115,36 @@ func TestRunAtARate(t *testing.T) {
 	}
 }
 
+// Revocation asked by list and by question, with the server watched.
+func TestRunWithRevocation(t *testing.T) {
+	dir := t.TempDir()
+	binary, err := build(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, run := range []struct{ sig, source string }{{"SM2SM3", listSource}, {"ES256", askSource}} {
+		o := options{job: "bind", revocation: run.source, flows: 40, concurrency: 4, sig: run.sig, warm: -1, server: binary,
+			world: filepath.Join(dir, "world"), data: filepath.Join(dir, run.sig), noFloor: true, rate: 40, watch: 50 * time.Millisecond}
+		r, err := o.run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Errors != 0 || len(r.Samples) < 6 || r.Samples[0].Files == 0 || r.Samples[0].HeapMiB == 0 {
+			t.Errorf("%s: %d errors %v, %+v", run.source, r.Errors, r.Said, r.Samples)
+		}
+		var b strings.Builder
+		r.print(&b)
+		if !strings.Contains(b.String(), "revocation by "+run.source) || !strings.Contains(b.String(), "last sixth") {
+			t.Error(b.String())
+		}
+	}
+}
+
 func TestOptions(t *testing.T) {
 	for _, o := range []options{
-		{job: "bake", sig: "ES256", concurrency: 1}, {job: "bind", sig: "HS256", concurrency: 1}, {job: "bind", sig: "ES256"}, {job: "bind", sig: "ES256", concurrency: 1, flows: -1},
-		{job: "bind", sig: "ES256", concurrency: 1, url: "http://x"}, {job: "bind", sig: "ES256", concurrency: 1, url: "http://x", world: "w", preload: 1},
-		{job: "bind", sig: "ES256", concurrency: 1, prepare: true},
+		{job: "bake", revocation: "none", sig: "ES256", concurrency: 1}, {job: "bind", revocation: "none", sig: "HS256", concurrency: 1}, {job: "bind", revocation: "none", sig: "ES256"}, {job: "bind", revocation: "none", sig: "ES256", concurrency: 1, flows: -1},
+		{job: "bind", revocation: "none", sig: "ES256", concurrency: 1, url: "http://x"}, {job: "bind", revocation: "none", sig: "ES256", concurrency: 1, url: "http://x", world: "w", preload: 1},
+		{job: "bind", revocation: "none", sig: "ES256", concurrency: 1, prepare: true},
 	} {
 		if o.check() == nil {
 			t.Errorf("%+v was taken", o)
@@ -282,7 +307,7 @@ func TestFieldReadsOnlyTexts(t *testing.T) {
 
 func TestAnEndedServerIsNoticed(t *testing.T) {
 	dir := t.TempDir()
-	w, err := openWorld(filepath.Join(dir, "world"), "ES256")
+	w, err := openWorld(filepath.Join(dir, "world"), "ES256", noSource)
 	if err != nil {
 		t.Fatal(err)
 	}

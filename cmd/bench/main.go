@@ -22,11 +22,12 @@ import (
 
 type options struct {
 	flows, concurrency, idle, preload, warm, lists int
-	job, sig                                       string
+	job, sig, revocation                           string
 	rate                                           float64
 	json                                           string
 	url, world, server, data, serve                string
 	pid                                            int
+	watch                                          time.Duration
 	measures                                       *job // what job names
 	prepare, noFloor                               bool
 }
@@ -44,6 +45,7 @@ func main() {
 	flag.IntVar(&o.flows, "flows", 10000, "flows to measure; 0 for none")
 	flag.IntVar(&o.concurrency, "concurrency", 64, "flows at once (with -rate: at most)")
 	flag.StringVar(&o.sig, "sig", "ES256", "signature of the statements: ES256, RS256 or SM2SM3")
+	flag.StringVar(&o.revocation, "revocation", noSource, "what the server asks about each certificate: none, crl or ocsp")
 	flag.Float64Var(&o.rate, "rate", 0, "begin this many flows a second, steadily, instead of as many as possible")
 	flag.IntVar(&o.idle, "idle", 0, "then open this many portals that nobody scans, and measure the server above idle")
 	flag.IntVar(&o.preload, "preload", 0, "load this many bindings before the server starts")
@@ -57,6 +59,7 @@ func main() {
 	flag.StringVar(&o.server, "server", "", "certlink binary to start (default: built from this module)")
 	flag.StringVar(&o.data, "data", "", "data directory of the server that is started (default: a new one, removed at the end)")
 	flag.StringVar(&o.serve, "serve", "", "further flags for the server that is started")
+	flag.DurationVar(&o.watch, "watch", 0, "look at the server's memory, goroutines and open files this often during the flows")
 	flag.BoolVar(&o.noFloor, "nofloor", false, "do not measure unit costs")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -93,6 +96,9 @@ func (o *options) check() error {
 	}
 	if o.flows < 0 || o.idle < 0 || o.preload < 0 || o.rate < 0 || o.concurrency < 1 || o.concurrency > 4096 {
 		errs = append(errs, errors.New("numbers must not be negative, and -concurrency lies between 1 and 4096"))
+	}
+	if !slices.Contains(sources, o.revocation) {
+		errs = append(errs, fmt.Errorf("-revocation %s: there are %s", o.revocation, strings.Join(sources, ", ")))
 	}
 	if o.url != "" && o.world == "" {
 		errs = append(errs, errors.New("-url needs -world, the files that the server was started with; make them with -prepare"))
@@ -133,17 +139,17 @@ func (o *options) run(ctx context.Context) (*report, error) {
 		return nil, err
 	}
 	say("making the authority and the identity service")
-	w, err := openWorld(o.world, trust.Algorithm(o.sig))
+	w, err := openWorld(o.world, trust.Algorithm(o.sig), o.revocation)
 	if err != nil {
 		return nil, err
 	}
 	defer w.close()
 	if o.prepare {
-		fmt.Printf("Start the server with\n\n  CERTLINK_CATALOGUE=%s CERTLINK_ISSUERS=%s CERTLINK_STARTS_PER_MINUTE=100000000 CERTLINK_REQUESTS_PER_SECOND=100000000\n\nand then measure it with\n\n  bench -world %s -url http://…  [-pid N]\n",
+		fmt.Printf("Start the server with\n\n  CERTLINK_CATALOGUE=%s CERTLINK_ISSUERS=%s CERTLINK_REVOCATION_PRIVATE=127.0.0.1 CERTLINK_STARTS_PER_MINUTE=100000000 CERTLINK_REQUESTS_PER_SECOND=100000000\n\nand then measure it with\n\n  bench -world %s -url http://…  [-pid N]\n",
 			filepath.Join(o.world, "catalogue.json"), filepath.Join(o.world, "issuers.json"), o.world)
 		return nil, nil
 	}
-	r := &report{Job: o.job, noun: o.measures.noun, Flows: o.flows, Concurrency: o.concurrency, Signature: o.sig, Rate: o.rate, Preloaded: o.preload, Machine: here()}
+	r := &report{Job: o.job, noun: o.measures.noun, Flows: o.flows, Concurrency: o.concurrency, Revocation: o.revocation, Signature: o.sig, Rate: o.rate, Preloaded: o.preload, Machine: here()}
 	s, err := o.open(ctx, dir, w)
 	if err != nil {
 		return nil, err
@@ -207,11 +213,26 @@ func (o *options) measure(ctx context.Context, dir string, w *world, s *server, 
 		if m := p.closed(ctx, 0, o.warm); m.errors > 0 {
 			return fmt.Errorf("warming up: %d of %d flows failed: %v", m.errors, o.warm, m.said)
 		}
+		watching, end := context.WithCancel(ctx)
+		defer end()
+		watched := make(chan error, 1)
+		if o.watch > 0 {
+			go func() {
+				var err error
+				r.Samples, err = s.watch(watching, o.watch)
+				watched <- err
+			}()
+		}
 		var m *measured
 		if o.rate > 0 {
 			m = p.open(ctx, o.warm, o.warm+o.flows, o.rate)
 		} else {
 			m = p.closed(ctx, o.warm, o.warm+o.flows)
+		}
+		if end(); o.watch > 0 {
+			if err := <-watched; err != nil {
+				return fmt.Errorf("watching the server: %w", err)
+			}
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()

@@ -65,3 +65,9 @@ func cpuSelf() time.Duration {
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
+
+// filesOf is how many files, sockets included, a process has open.
+func filesOf(pid int) (int, error) {
+	list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	return len(list), err
+}

@@ -29,6 +29,7 @@ type report struct {
 	Flows       int            `json:"flows"`
 	Concurrency int            `json:"concurrency"`
 	Signature   string         `json:"sig"`
+	Revocation  string         `json:"revocation"`
 	Rate        float64        `json:"rate,omitempty"` // 0: as fast as it goes
 	Preloaded   int            `json:"preloaded,omitempty"`
 	WallS       float64        `json:"wall_s"`
@@ -41,6 +42,7 @@ type report struct {
 	ListP99ms   float64        `json:"list_p99_ms,omitempty"`
 	Idle        *idleLoad      `json:"idle,omitempty"`
 	Floor       *floorOf       `json:"floor,omitempty"`
+	Samples     []sample       `json:"samples,omitempty"`
 	Machine     machine        `json:"machine"`
 
 	noun string
@@ -101,6 +103,9 @@ func (r *report) print(out io.Writer) {
 		if r.Rate > 0 {
 			fmt.Fprintf(out, " at most, %g a second", r.Rate)
 		}
+		if r.Revocation != noSource {
+			fmt.Fprintf(out, ", revocation by %s", r.Revocation)
+		}
 		if r.Preloaded > 0 {
 			fmt.Fprintf(out, ", %d bindings there before", r.Preloaded)
 		}
@@ -133,6 +138,7 @@ func (r *report) print(out io.Writer) {
 	for _, text := range texts {
 		fmt.Fprintf(out, "  %6d × %s\n", r.Said[text], text)
 	}
+	printSamples(out, r.Samples)
 	if r.Idle != nil {
 		fmt.Fprintf(out, "\n%d open portals, %.1f codes a second in all, %d streams lost:\n  %.3f core and %.1f MiB above idle (%.3f core, %.1f MiB)\n",
 			r.Idle.Portals, r.Idle.FramesPerSecond, r.Idle.Lost, r.Idle.ServerCores, r.Idle.RSSMiB, r.Idle.BaseCores, r.Idle.BaseRSSMiB)

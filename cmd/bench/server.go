@@ -58,7 +58,7 @@ func start(ctx context.Context, binary, data, log string, w *world, extra []stri
 	s.cmd.Env = append(os.Environ(),
 		"CERTLINK_ADDR="+address, "CERTLINK_DATA="+data, "CERTLINK_PUBLIC_ORIGIN="+s.url,
 		"CERTLINK_CATALOGUE="+filepath.Join(w.dir, "catalogue.json"), "CERTLINK_ISSUERS="+filepath.Join(w.dir, "issuers.json"),
-		"CERTLINK_STARTS_PER_MINUTE=100000000", "CERTLINK_REQUESTS_PER_SECOND=100000000")
+		"CERTLINK_REVOCATION_PRIVATE=127.0.0.1", "CERTLINK_STARTS_PER_MINUTE=100000000", "CERTLINK_REQUESTS_PER_SECOND=100000000")
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	begun := time.Now()
 	if err := s.cmd.Start(); err != nil {

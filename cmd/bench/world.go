@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -44,16 +45,22 @@ const (
 
 var algorithms = []trust.Algorithm{trust.ES256, trust.RS256, trust.SM2SM3}
 
-// openWorld reads the world in dir, or makes one there.
-func openWorld(dir string, alg trust.Algorithm) (*world, error) {
+// openWorld reads the world in dir, or makes one there. source is that of -revocation.
+func openWorld(dir string, alg trust.Algorithm, source string) (*world, error) {
 	if _, err := os.Stat(filepath.Join(dir, "catalogue.json")); errors.Is(err, fs.ErrNotExist) {
 		if err := makeWorld(dir); err != nil {
 			return nil, err
 		}
 	}
 	w := &world{dir: dir}
-	var err error
-	if w.authority, err = loadAuthority(dir, alg); err != nil {
+	address, err := addressOf(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := demand(dir, source); err != nil {
+		return nil, err
+	}
+	if w.authority, err = loadAuthority(dir, alg, "http://"+address, source); err != nil {
 		return nil, err
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "identity.pem"))
@@ -67,16 +74,26 @@ func openWorld(dir string, alg trust.Algorithm) (*world, error) {
 	if w.signer, err = x509.ParsePKCS1PrivateKey(b.Bytes); err != nil {
 		return nil, err
 	}
-	return w, w.serveKeys()
+	return w, w.serve(address)
 }
 
 func makeWorld(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
+	// Keys and lists are served on a fixed port, which stands in the server's settings
+	// and in certificates.
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	address := ln.Addr().String()
+	if err := ln.Close(); err != nil {
+		return err
+	}
 	var anchors []string
 	for _, alg := range algorithms {
-		a, err := newAuthority(alg)
+		a, err := newAuthority(alg, "http://"+address)
 		if err != nil {
 			return err
 		}
@@ -92,15 +109,6 @@ func makeWorld(dir string) error {
 	}
 	text := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
 	if err := os.WriteFile(filepath.Join(dir, "identity.pem"), text, 0o600); err != nil {
-		return err
-	}
-	// The keys are served on a fixed port, which stands in the server's settings.
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	address := ln.Addr().String()
-	if err := ln.Close(); err != nil {
 		return err
 	}
 	if err := write(dir, "issuers.json", []any{map[string]any{
@@ -131,31 +139,41 @@ func write(dir, name string, v any) error {
 	return os.WriteFile(filepath.Join(dir, name), text, 0o600)
 }
 
-// serveKeys publishes the identity service's key where issuers.json says.
-func (w *world) serveKeys() error {
-	text, err := os.ReadFile(filepath.Join(w.dir, "issuers.json"))
+// addressOf is where the world in dir answers, as issuers.json says.
+func addressOf(dir string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(dir, "issuers.json"))
 	if err != nil {
-		return err
+		return "", err
 	}
 	var list []struct{ JWKS string }
 	if err := json.Unmarshal(text, &list); err != nil || len(list) != 1 {
-		return fmt.Errorf("issuers.json: %v", err)
+		return "", fmt.Errorf("issuers.json: %v", err)
 	}
-	address := list[0].JWKS[len("http://") : len(list[0].JWKS)-len("/jwks")]
+	return strings.TrimSuffix(strings.TrimPrefix(list[0].JWKS, "http://"), "/jwks"), nil
+}
+
+// serve publishes the identity service's key, and what the authority says about its
+// certificates.
+func (w *world) serve(address string) error {
 	b64 := base64.RawURLEncoding
 	keys, err := json.Marshal(map[string]any{"keys": []any{map[string]string{"kty": "RSA", "kid": kid, "use": "sig", "alg": "RS256",
 		"n": b64.EncodeToString(w.signer.N.Bytes()), "e": b64.EncodeToString(big.NewInt(int64(w.signer.E)).Bytes())}}})
 	if err != nil {
 		return err
 	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/jwks", func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Content-Type", "application/json")
+		_, _ = rw.Write(keys)
+	})
+	if err := w.revocation(mux); err != nil {
+		return err
+	}
 	ln, err := net.Listen("tcp", address)
 	if err != nil {
 		return fmt.Errorf("the keys of the benchmark's identity service must be served at %s: %w", address, err)
 	}
-	w.jwks = &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
-		rw.Header().Set("Content-Type", "application/json")
-		_, _ = rw.Write(keys)
-	})}
+	w.jwks = &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: mux}
 	go w.jwks.Serve(ln)
 	return nil
 }
