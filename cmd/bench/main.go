@@ -61,9 +61,17 @@ func main() {
 	flag.StringVar(&o.serve, "serve", "", "further flags for the server that is started")
 	flag.DurationVar(&o.watch, "watch", 0, "look at the server's memory, goroutines and open files this often during the flows")
 	flag.BoolVar(&o.noFloor, "nofloor", false, "do not measure unit costs")
+	figures := flag.Bool("figures", false, "make every run of docs/performance.md, one after the other, and print its table")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if *figures {
+		if err := o.figures(ctx, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	r, err := o.run(ctx)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

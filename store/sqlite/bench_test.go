@@ -74,6 +74,7 @@ func filled(b *testing.B, n int, opts ...Option) (*DB, []store.Doc) {
 	}
 	close(next)
 	done := make(chan error)
+	defer foldAll(b, db)
 	for range 32 {
 		go func() {
 			for i := range next {

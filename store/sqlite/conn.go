@@ -4,12 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"unsafe"
 
 	"modernc.org/libc"
 	"modernc.org/libc/sys/types"
 	sqlite3 "modernc.org/sqlite/lib"
 )
+
+// busyTimeout is for programs of the operator that look into the file, in milliseconds.
+const busyTimeout = 5000
 
 // conn is one connection to the database file, used by one goroutine at a time.
 //
@@ -28,6 +32,12 @@ type conn struct {
 	arena     uintptr
 	size, off int
 	cached    map[string]*stmt
+
+	// mu is held by whoever uses a connection that reads: its owner, and the folder,
+	// which ends its snapshot when SQLite's log is to begin anew.
+	mu sync.Mutex
+	// snapshot counts the folds that the open snapshot has seen; 0 is none.
+	snapshot uint64
 }
 
 // stmt is a prepared statement.
@@ -64,7 +74,7 @@ func openConn(path string) (*conn, error) {
 		c.close()
 		return nil, err
 	}
-	sqlite3.Xsqlite3_busy_timeout(c.tls, c.db, 5000)
+	sqlite3.Xsqlite3_busy_timeout(c.tls, c.db, busyTimeout)
 	// A plan must not depend on the values bound, or SQLite prepares the
 	// statement again for new ones.
 	sqlite3.Xsqlite3_db_config(c.tls, c.db, sqlite3.SQLITE_DBCONFIG_ENABLE_QPSG, libc.VaList(c.out, int32(1), uintptr(0)))
@@ -156,6 +166,32 @@ func (c *conn) first(sql string) (string, error) {
 		return "", err
 	}
 	return s.text(0), nil
+}
+
+// at has the connection read what the database holds after so many folds, or later.
+// The snapshot stays open between reads: to begin and end one for each costs as much as
+// a short read itself, and nothing but a fold changes what they see.
+func (c *conn) at(folds uint64) error {
+	if c.snapshot == folds {
+		return nil
+	}
+	if err := c.release(); err != nil {
+		return err
+	}
+	if err := c.exec("BEGIN"); err != nil {
+		return err
+	}
+	c.snapshot = folds
+	return nil
+}
+
+// release ends the snapshot, if there is one.
+func (c *conn) release() error {
+	c.snapshot = 0
+	if !c.inTransaction() {
+		return nil
+	}
+	return c.exec("COMMIT")
 }
 
 // number is first for a whole number; 0 without a row.
@@ -291,8 +327,22 @@ func (c *conn) pagesWritten() int {
 
 // checkpoint moves the log into the database file, as far as no reader stands
 // in the way.
-func (c *conn) checkpoint() error {
-	if rc := sqlite3.Xsqlite3_wal_checkpoint_v2(c.tls, c.db, 0, sqlite3.SQLITE_CHECKPOINT_PASSIVE, c.out, c.out+8); rc != sqlite3.SQLITE_OK {
+func (c *conn) checkpoint() error { return c.checkpointed(sqlite3.SQLITE_CHECKPOINT_PASSIVE) }
+
+// restart has the log begin anew, if all of it has been moved and nobody reads from it;
+// if somebody does, it is asked again another time.
+func (c *conn) restart() error {
+	sqlite3.Xsqlite3_busy_timeout(c.tls, c.db, 0)
+	defer sqlite3.Xsqlite3_busy_timeout(c.tls, c.db, busyTimeout)
+	var e *sqliteError
+	if err := c.checkpointed(sqlite3.SQLITE_CHECKPOINT_RESTART); !errors.As(err, &e) || e.code&0xff != sqlite3.SQLITE_BUSY {
+		return err
+	}
+	return nil
+}
+
+func (c *conn) checkpointed(mode int32) error {
+	if rc := sqlite3.Xsqlite3_wal_checkpoint_v2(c.tls, c.db, 0, mode, c.out, c.out+8); rc != sqlite3.SQLITE_OK {
 		return c.fail(rc)
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"certlink/store"
@@ -160,7 +161,7 @@ func (db *DB) Changes(ctx context.Context, after store.Cursor, limit int) ([]sto
 	changes, at, enough, err := db.feed.recent(after, limit)
 	if err == nil && !enough {
 		err = db.reader(ctx, func(_ context.Context, c *conn) error {
-			changes, at, err = db.feed.read(c, at, limit)
+			changes, at, err = db.feed.read(c, &db.folds, at, limit)
 			return err
 		})
 	}
@@ -198,10 +199,13 @@ func (f *feed) recent(after store.Cursor, limit int) (changes []store.Change, at
 
 // read answers from the file, from the row that the place lies in, and goes on with
 // what is not in the file yet.
-func (f *feed) read(c *conn, at uint64, limit int) ([]store.Change, uint64, error) {
+func (f *feed) read(c *conn, folds *atomic.Uint64, at uint64, limit int) ([]store.Change, uint64, error) {
 	f.mu.Lock() // before the file is looked at, so that nothing falls between the two
 	rest := told{f.last - uint64(len(f.waiting)) + 1, f.waiting}
 	f.mu.Unlock()
+	if err := c.at(folds.Load()); err != nil {
+		return nil, 0, unavailable(err)
+	}
 	s, err := c.prepare(`SELECT seq, changes FROM certlink_feed WHERE seq >=
 		(SELECT coalesce(max(seq), 0) FROM certlink_feed WHERE seq <= ?) ORDER BY seq`)
 	if err != nil {

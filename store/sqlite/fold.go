@@ -34,11 +34,11 @@ type folder struct {
 	in   chan *layer
 	done chan error
 
-	logged int // pages in SQLite's log since the last checkpoint
+	logged, logPages int // pages in SQLite's log since the last checkpoint, and their bound
 }
 
 func newFolder(db *DB, c *conn) *folder {
-	return &folder{db: db, c: c, in: make(chan *layer, 1), done: make(chan error, 1)}
+	return &folder{db: db, c: c, in: make(chan *layer, 1), done: make(chan error, 1), logPages: logPages}
 }
 
 func (f *folder) loop() {
@@ -99,6 +99,7 @@ func (f *folder) insist(l *layer) error {
 			if failed {
 				slog.Info("the journal is folded into the database again")
 			}
+			f.db.folds.Add(1) // before the layer goes: whoever misses it there reads it here
 			f.settle()
 			return nil
 		}
@@ -115,14 +116,40 @@ func (f *folder) insist(l *layer) error {
 
 // settle moves SQLite's log into its file when it has grown enough.
 func (f *folder) settle() {
-	if f.logged += f.c.pagesWritten(); f.logged < logPages {
+	if f.logged += f.c.pagesWritten(); f.logged < f.logPages {
 		return
 	}
 	f.logged = 0
-	if err := f.c.checkpoint(); err != nil {
+	if err := f.checkpoint(); err != nil {
 		// Nothing is lost: the log only grows until a later one succeeds.
 		slog.Warn("the database log could not be moved into the database", "err", err)
 	}
+}
+
+// checkpoint moves the log in the background. Snapshots that nobody uses would hold it
+// up, so they end first; those in use are of this fold, or soon will be. Only for the
+// log's new beginning, a moment, do reads wait.
+func (f *folder) checkpoint() error {
+	readers := f.db.conns[1:]
+	for _, c := range readers {
+		if c.mu.TryLock() {
+			if err := c.release(); err != nil {
+				slog.Warn("a snapshot of the database could not be ended", "err", err)
+			}
+			c.mu.Unlock()
+		}
+	}
+	if err := f.c.checkpoint(); err != nil {
+		return err
+	}
+	for _, c := range readers {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if err := c.release(); err != nil {
+			return err
+		}
+	}
+	return f.c.restart()
 }
 
 // fold writes documents into the database and notes the generation as folded, all

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 
 	"certlink/store"
@@ -211,6 +213,54 @@ func TestFoldingWaitsForTheDisk(t *testing.T) {
 	foldAll(t, db)
 	if got := count(t, db, store.Query{}); got != 3 {
 		t.Fatalf("%d documents", got)
+	}
+}
+
+// TestLogBeginsAnew: although readers keep their snapshots open, SQLite's log does not
+// grow beyond its bound.
+func TestLogBeginsAnew(t *testing.T) {
+	dir := t.TempDir()
+	db := open(t, dir, helperSchema, WithCache(0))
+	db.writer.folder.logPages = 50
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if _, _, err := db.Query(t.Context(), "things", store.Query{Index: "owner", Limit: 10}); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	largest := int64(0)
+	for i := range 12 {
+		var writers sync.WaitGroup
+		for j := range 40 {
+			writers.Go(func() {
+				d := doc(fmt.Sprint(i, "-", j))
+				d.Body, d.Index = []byte(`"`+strings.Repeat("x", 3000)+`"`), map[string]string{"owner": fmt.Sprint(j)}
+				if err := db.Create(t.Context(), "things", d); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		writers.Wait()
+		foldAll(t, db)
+		if s, err := os.Stat(filepath.Join(dir, fileName+"-wal")); err == nil {
+			largest = max(largest, s.Size())
+		}
+	}
+	close(stop)
+	wg.Wait()
+	if most := int64(50+200) * 4200; largest == 0 || largest > most {
+		t.Fatalf("SQLite's log has grown to %d bytes, want at most %d", largest, most)
 	}
 }
 

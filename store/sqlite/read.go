@@ -7,7 +7,8 @@ import (
 	"certlink/store/internal/engine"
 )
 
-// reader lends a connection to f, within the deadline of ctx.
+// reader lends a connection to f, within the deadline of ctx. f looks at the layers
+// first and then has the connection read at the present folds.
 func (db *DB) reader(ctx context.Context, f func(context.Context, *conn) error) error {
 	if err := db.usable(ctx); err != nil {
 		return err
@@ -26,8 +27,16 @@ func (db *DB) reader(ctx context.Context, f func(context.Context, *conn) error) 
 			return unavailable(bounded.Err())
 		}
 	}
-	defer func() { db.readers <- c }()
-	return f(ctx, c)
+	c.mu.Lock()
+	defer func() {
+		c.mu.Unlock()
+		db.readers <- c
+	}()
+	err := f(ctx, c)
+	if err != nil {
+		_ = c.release() // whatever it was, the next one begins afresh
+	}
+	return err
 }
 
 // usable refuses what comes too late.
@@ -75,7 +84,9 @@ func (db *DB) find(ctx context.Context, collection, id string) (*entry, error) {
 	}
 	if !found && e == nil {
 		if err := db.reader(ctx, func(_ context.Context, c *conn) (err error) {
-			e, err = db.tables[k.c].read(c, newKey(k.c, id))
+			if err = c.at(db.folds.Load()); err == nil {
+				e, err = db.tables[k.c].read(c, newKey(k.c, id))
+			}
 			return err
 		}); err != nil {
 			return nil, unavailable(err)
@@ -128,6 +139,9 @@ func (db *DB) Query(ctx context.Context, collection string, q store.Query) ([]st
 // layers are looked at first: what is folded meanwhile is then in the database.
 func (db *DB) walk(ctx context.Context, conn *conn, c *engine.Collection, w engine.Walk) ([]store.Doc, store.Cursor, error) {
 	v := db.layers.view(c, w)
+	if err := conn.at(db.folds.Load()); err != nil {
+		return nil, "", unavailable(err)
+	}
 	t := db.tables[c]
 	s, err := conn.prepare(t.walk(w.Index, w.Desc))
 	if err != nil {

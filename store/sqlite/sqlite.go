@@ -33,6 +33,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"certlink/store"
@@ -60,6 +61,7 @@ type DB struct {
 	layers   layers
 	// foldBytes is when the young layer is folded; tests have it smaller.
 	foldBytes int64
+	folds     atomic.Uint64 // how often a layer has reached the database, from 1
 	feed      *feed
 	readers   chan *conn // idle ones
 	conns     []*conn    // all of them; the first is the folder's
@@ -215,6 +217,7 @@ func (db *DB) openFile(ctx context.Context, dir string) error {
 		return fmt.Errorf("the journal in %s cannot be begun: %w", dir, err)
 	}
 	db.layers.young = newLayer(gen + 1)
+	db.folds.Store(1)
 	n := max(4, 2*runtime.GOMAXPROCS(0))
 	db.readers = make(chan *conn, n)
 	for range n {

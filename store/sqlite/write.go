@@ -33,8 +33,11 @@ func (w *writer) find(k key) (*touch, error) {
 	} else {
 		t.cached = true
 		if t.now = w.db.cache.take(k); t.now == nil {
-			var err error
-			if t.now, err = w.db.tables[k.c].read(w.c, k); err != nil {
+			err := w.lookup(func(c *conn) (err error) {
+				t.now, err = w.db.tables[k.c].read(c, k)
+				return err
+			})
+			if err != nil {
 				w.db.cache.settle(k, nil)
 				return nil, err
 			}
@@ -43,6 +46,20 @@ func (w *writer) find(k key) (*touch, error) {
 	}
 	w.touched[k] = t
 	return t, nil
+}
+
+// lookup reads from the database, which holds all that is not in a layer.
+func (w *writer) lookup(f func(*conn) error) error {
+	w.c.mu.Lock()
+	defer w.c.mu.Unlock()
+	err := w.c.at(w.db.folds.Load())
+	if err == nil {
+		err = f(w.c)
+	}
+	if err != nil {
+		_ = w.c.release()
+	}
+	return err
 }
 
 func (w *writer) create(o *op) error {
@@ -155,7 +172,11 @@ func (w *writer) taken(c *engine.Collection, index int, value string) (bool, err
 	if id := ls.old.holder(c, index, value); id != "" && ls.young.doc(key{c, id}) == nil {
 		return true, nil
 	}
-	id, err := w.db.tables[c].holder(w.c, index, value)
+	id := ""
+	err := w.lookup(func(conn *conn) (err error) {
+		id, err = w.db.tables[c].holder(conn, index, value)
+		return err
+	})
 	k := key{c, id}
 	return id != "" && ls.young.doc(k) == nil && ls.old.doc(k) == nil, err
 }

@@ -245,8 +245,8 @@ func TestFeedIsTrimmed(t *testing.T) {
 	db := open(t, dir, helperSchema, WithClock(now.Now))
 	rows := func() string {
 		var n string
-		err := db.submit(t.Context(), &op{kind: opCall, call: func(c *conn) (err error) {
-			n, err = c.first("SELECT count(*) || ' from ' || min(seq) FROM certlink_feed")
+		err := db.submit(t.Context(), &op{kind: opCall, call: func(*conn) (err error) {
+			n, err = db.conns[0].first("SELECT count(*) || ' from ' || min(seq) FROM certlink_feed")
 			return err
 		}})
 		if err != nil {
