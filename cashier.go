@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"net/http"
@@ -14,6 +16,7 @@ import (
 	"certlink/cashier/sandbox"
 	"certlink/cashier/wechat"
 	"certlink/internal/effect"
+	"certlink/internal/lan"
 	"certlink/push"
 )
 
@@ -191,9 +194,13 @@ func (p *program) providers(origin string) (out []cashier.Provider, err error) {
 // openSandbox starts the payment service that takes no money, on a port of its own on
 // loopback, so that it is asked over HTTP as the real ones are.
 func (p *program) openSandbox(origin string) (cashier.Provider, error) {
-	var err error
+	client, err := p.reachable()
+	if err != nil {
+		return nil, err
+	}
 	p.payments, err = sandbox.New(sandbox.Config{
-		File: filepath.Join(p.settings.Data, "sandbox-payments.json"), Clock: p.clock,
+		Client: client,
+		File:   filepath.Join(p.settings.Data, "sandbox-payments.json"), Clock: p.clock,
 		NoticeURL: noticeURL(origin, sandbox.Name), PageURL: origin + "/sandbox/pay/",
 	})
 	if err != nil {
@@ -206,6 +213,22 @@ func (p *program) openSandbox(origin string) (cashier.Provider, error) {
 	p.paymentsHTTP = &http.Server{Handler: p.payments, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second}
 	go p.paymentsHTTP.Serve(ln)
 	return p.payments.Provider("http://" + ln.Addr().String()), nil
+}
+
+// reachable is a client that reaches this server at its origin: in the local network
+// its certificate is of a root that only phones have been given.
+func (p *program) reachable() (*http.Client, error) {
+	c := &http.Client{Timeout: 5 * time.Second}
+	if p.settings.LAN {
+		root, err := lan.OpenRoot(p.settings.Data)
+		if err != nil {
+			return nil, err
+		}
+		pool := x509.NewCertPool()
+		pool.AddCert(root.Certificate())
+		c.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}
+	}
+	return c, nil
 }
 
 func (p *program) closeCashier() {

@@ -109,6 +109,7 @@ func (s *Service) Decide(ctx context.Context, reviewer, id, proof string, accept
 		}
 		a.Reason, a.Note = rejected, reason
 		o.happened("order.proof_rejected", now, reviewer, a.ID, reason)
+		o.tell("payment_proof_rejected", now)
 		if grace := now.Add(proofGrace); o.ExpiresAt.Before(grace) {
 			o.ExpiresAt = grace // time in which to hand in another one
 		}

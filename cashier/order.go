@@ -121,7 +121,17 @@ func (o *Order) move(to State, at time.Time, by, note string) error {
 			"order": o.ID, "event": string(to), "subject_kind": o.Subject.Kind, "subject": o.Subject.ID,
 		}))
 	}
+	// The payer looks at the page when they pay; what others do about the money they
+	// are told of.
+	if o.AmountFen > 0 && (to == Refunded || to == Paid && by != "" && by != o.Account) {
+		o.tell("order_"+string(to), at)
+	}
 	return nil
+}
+
+// tell owes the payer a message, by its key.
+func (o *Order) tell(key string, at time.Time) {
+	o.Owe(effect.New(effect.Push, at, map[string]string{"account": o.Account, "key": key, "order": o.ID}))
 }
 
 // happened writes the history, and owes the audit log and the integrator's webhook,

@@ -110,6 +110,9 @@ func (v *Invoice) move(to State, at time.Time, by, note string) error {
 		}
 	}
 	v.happened("invoice."+string(to), at, by, note)
+	if to == Issued || to == Rejected {
+		v.Owe(effect.New(effect.Push, at, map[string]string{"account": v.AppliedBy, "key": "invoice_" + string(to), "invoice": v.ID}))
+	}
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"certlink/cashier"
 	"certlink/internal/effect"
+	"certlink/internal/fault"
 	"certlink/internal/upload"
 	"certlink/store"
 )
@@ -69,7 +70,9 @@ func (s *Service) issued(ctx context.Context, id, by string, d *Document, sandbo
 		v.File, v.FileKind, v.Number, v.Sandbox = f.ID, string(f.Kind), d.Number, sandbox
 		return v.move(Issued, s.cfg.Clock(), by, "")
 	})
-	if err != nil {
+	// Only a refusal says for certain that the file is not named: an answer that was
+	// lost may belong to a write that was done.
+	if fault.Of(err) != nil {
 		err = errors.Join(err, s.cfg.Uploads.Delete(ctx, f.ID))
 	}
 	return v, err

@@ -174,8 +174,7 @@ function End(p: { icon: IconName; tone?: 'good'; title: string; order: Order; te
 
 // Where the person came from: the page of what was bought.
 function back(o: Order): void {
-  if (o.subject.kind === 'renewal') go('renew', o.subject.id)
-  else go('apply')
+  go(o.subject.kind === 'renewal' ? 'renew' : 'apply', o.subject.id)
 }
 
 function Free({ order, take }: { order: Order; take: (o: Order) => void }) {
