@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"certlink/mobilecert/application"
 	"certlink/mobilecert/identity"
 	"certlink/mobilecert/identity/sandbox"
+	"certlink/mobilecert/renewal"
 	"certlink/push"
 )
 
@@ -73,10 +75,14 @@ func (p *program) applicationHandlers() map[string]push.Handler {
 	}
 }
 
-// carryIssued tells the application by which a certificate was granted.
+// carryIssued tells the renewal or the application by which a certificate was granted.
 func (p *program) carryIssued(ctx context.Context, e effect.Effect) error {
 	if e.Data["grant"] == "" {
 		return nil
 	}
-	return p.applications.CarryIssued(ctx, e)
+	err := p.renewals.CarryIssued(ctx, e)
+	if errors.Is(err, renewal.ErrUnknown) {
+		return p.applications.CarryIssued(ctx, e)
+	}
+	return err
 }

@@ -159,7 +159,7 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 	if err := p.openApplications(origin, config.People, certificates); err != nil {
 		return err
 	}
-	config.Grants = p.applications
+	config.Grants = grants{p}
 	enroll := mobilecert.NewEnroll(config, certificates)
 	// The table of purposes: adding one is a line here.
 	purposes := []confirm.Purpose{mobilecert.NewBind(config, bindings), enroll}

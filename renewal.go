@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -103,6 +104,18 @@ func (p *program) renewalHandlers() map[string]push.Handler {
 		bids.EffectGuard:           p.bids.CarryGuard,
 		bids.EffectAcknowledged:    p.renewals.CarryAcknowledged,
 	}
+}
+
+// grants are what entitles to a certificate: an accepted application, or a renewal
+// whose certificate expired before it was extended.
+type grants struct{ p *program }
+
+func (g grants) Grant(ctx context.Context, id, account string) (*mobilecert.Grant, error) {
+	found, err := g.p.renewals.Grant(ctx, id, account)
+	if errors.Is(err, renewal.ErrUnknown) {
+		return g.p.applications.Grant(ctx, id, account)
+	}
+	return found, err
 }
 
 // renewalSchema is what these rooms keep.

@@ -94,7 +94,7 @@ func TestBadBodies(t *testing.T) {
 				case strings.HasPrefix(path, "/v1/bids/"), strings.HasPrefix(path, "/v1/organisations"), strings.HasPrefix(path, "/v1/accounts/bulk"), path == "/v1/certificates":
 					return program.with("Content-Type", contentType).do(method, path, body)
 				}
-				if strings.HasPrefix(path, "/v1/issuing/") || strings.HasPrefix(path, "/v1/review/applications/") || strings.HasPrefix(path, "/v1/renewals/") && strings.HasSuffix(path, "/certificate") {
+				if strings.HasPrefix(path, "/v1/issuing/") || strings.HasPrefix(path, "/v1/review/applications/") || strings.HasPrefix(path, "/v1/renewals/") && (strings.HasSuffix(path, "/certificate") || strings.HasSuffix(path, "/identity")) {
 					return reviewer.with("Content-Type", contentType).do(method, path, body)
 				}
 				return page.with("Content-Type", contentType).do(method, path, body)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -26,6 +28,7 @@ func (s *Server) renewalRoutes() {
 	s.add("POST", "/v1/renewals/:id/prompt", signedIn, s.postRenewalPrompt)
 	s.add("POST", "/v1/renewals/:id/leave", signedIn, s.postRenewalLeave)
 	s.add("POST", "/v1/renewals/:id/certificate", signedIn, reviewer, s.postRenewalCertificate)
+	s.add("POST", "/v1/renewals/:id/identity", signedIn, reviewer, s.postRenewalIdentity)
 	s.bidRoutes()
 	s.phoneRenewalRoutes()
 }
@@ -44,7 +47,9 @@ type renewalView struct {
 	EndedAt     string            `json:"ended_at,omitempty"`
 	// Expired: the certificate ended before it was extended, so its key can no
 	// longer confirm.
-	Expired   bool               `json:"expired"`
+	Expired bool `json:"expired"`
+	// Proved: identity was proved anew, and the new certificate can be collected.
+	Proved    bool               `json:"identity_proved"`
 	Failure   *failureView       `json:"failure,omitempty"`
 	Prompt    *promptView        `json:"prompt,omitempty"`
 	Guard     *guardView         `json:"guard,omitempty"`
@@ -93,7 +98,7 @@ func (s *Server) showRenewal(n *renewal.Renewal) renewalView {
 			n.Certificate.Organisation, stamp(n.Certificate.NotAfter), s.lineOf(n.Certificate.Provider), n.Certificate.Product},
 		PriceFen: n.PriceFen, TermDays: int(n.Term / (24 * time.Hour)), Order: n.Order,
 		CreatedAt: stamp(n.CreatedAt), PaidAt: stampOr(n.PaidAt), EndedAt: stampOr(n.EndedAt),
-		Expired: n.State == renewal.Extension && s.Clock().After(n.Certificate.NotAfter),
+		Expired: n.State == renewal.Extension && s.Clock().After(n.Certificate.NotAfter), Proved: n.Identity != nil,
 	}
 	if n.Failure != "" && n.State == renewal.Extension {
 		v.Failure = s.showFailure(&confirm.Failure{Code: n.Failure})
@@ -240,6 +245,24 @@ func (s *Server) postRenewalLeave(c *call) error {
 	}
 	back := s.Origin + "/portal/renew/" + id
 	return s.answerRenewal(c, fiber.StatusOK)(s.Renewals.Leave(c.ctx, c.asks(), id, back))
+}
+
+// postRenewalIdentity notes that a reviewer has had an identity proved anew.
+func (s *Server) postRenewalIdentity(c *call) error {
+	id, err := c.id("id", renewal.ErrUnknown)
+	if err != nil {
+		return err
+	}
+	var method string
+	if err := c.read(object{{"method", &method, true}}); err != nil {
+		return err
+	}
+	if !slices.Contains(renewal.IdentityMethods, method) {
+		list := strings.Join(renewal.IdentityMethods, ", ")
+		return ErrRequest.At("/method", "可选："+list, "must be one of "+list)
+	}
+	by := c.asks()
+	return s.answerRenewal(c, fiber.StatusOK)(s.Renewals.Prove(c.ctx, mobilecert.Actor{ID: by.Account, Name: by.Name}, id, method))
 }
 
 // postRenewalCertificate takes the new certificate of a U-Key from a reviewer.

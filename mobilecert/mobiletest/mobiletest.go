@@ -65,6 +65,8 @@ type World struct {
 	CA     *authority.Authority
 	// Issuer signs; the demo authority unless a test puts another in its place.
 	Issuer mobilecert.Issuer
+	// Grants entitle to what is not a demo product; nil for none.
+	Grants mobilecert.Grants
 }
 
 var demo struct {
@@ -124,7 +126,7 @@ func (w *World) Start(s store.Store, more func(*Server) []confirm.Purpose) *Serv
 	products, err := mobilecert.NewProducts(w.Cat, true, mobilecert.DemoProducts("huixin", w.Issuer)...)
 	Check(w.T, err)
 	cfg := mobilecert.Config{Store: s, Clock: w.Clock.Now, Hub: feed.NewHub(s), Seal: ring, Catalogue: w.Cat, People: w.People,
-		Products: products, BindingsPerAccount: 3}
+		Products: products, Grants: w.Grants, BindingsPerAccount: 3}
 	v := &Server{World: w, Store: s, Config: cfg, Certificates: mobilecert.NewCertificates(cfg), Bindings: mobilecert.NewBindings(cfg)}
 	purposes := []confirm.Purpose{mobilecert.NewBind(cfg, v.Bindings), mobilecert.NewEnroll(cfg, v.Certificates)}
 	v.Engine, err = confirm.New(confirm.Config{
@@ -190,8 +192,21 @@ func (v *Server) Enrolled(account, product string) *Phone {
 	var err error
 	p.ID, err = trust.Thumbprint(p.device.Public())
 	Check(t, err)
+	v.collect(p, account, alg, map[string]string{"product": product})
+	return p
+}
+
+// Granted has the phone collect the certificate of a grant.
+func (v *Server) Granted(p *Phone, account, grant string) {
+	v.T.Helper()
+	v.collect(p, account, p.Holder.Alg, map[string]string{"application": grant})
+}
+
+func (v *Server) collect(p *Phone, account string, alg trust.Algorithm, params map[string]string) {
+	t := v.T
+	t.Helper()
 	key := trusttest.Key(t, alg)
-	c, err := v.Ask("enroll", account, map[string]string{"product": product})
+	c, err := v.Ask("enroll", account, params)
 	Check(t, err)
 	Check(t, v.Statement(c, trusttest.CSR(t, key)))
 	jws, err := trust.SignJWS(p.device, trust.ES256, nil, true, c.Statement)
@@ -199,7 +214,6 @@ func (v *Server) Enrolled(account, product string) *Phone {
 	r, err := v.Confirm(c, p.ID, jws)
 	Check(t, err)
 	v.Take(p, r, key, alg)
-	return p
 }
 
 // Take gives the phone the certificate of a result.

@@ -146,8 +146,13 @@ func (v *Service) Deliver(ctx context.Context, by mobilecert.Actor, id string, d
 		return nil, err
 	case n.Certificate.Medium != mobilecert.UKey:
 		return nil, ErrPhone
-	case n.State != Extending:
+	case n.State != Extending && n.State != Extension:
 		return nil, ErrState.With("state", string(n.State))
+	}
+	// Extended at the authority by other ways than its site: the guard stands there
+	// all the same.
+	if err := v.cfg.Bids.Pass(ctx, n.Certificate.Content, n.Account.ID, n.Account.OrganisationID, n.ID); err != nil {
+		return nil, err
 	}
 	c, err := v.imported(ctx, n, by, der)
 	if err != nil {
@@ -158,6 +163,12 @@ func (v *Service) Deliver(ctx context.Context, by mobilecert.Actor, id string, d
 			return store.ErrUnchanged
 		}
 		now, until := v.cfg.Clock(), c.NotAfter
+		if n.State == Extension {
+			n.Attempt = &Attempt{Since: now}
+			if err := n.move(Extending, now, by, "", ""); err != nil {
+				return err
+			}
+		}
 		n.Attempt.Successor, n.Attempt.Until = c.ID, &until
 		if n.Course == nil {
 			n.Course = &Course{LeftAt: n.Attempt.Since}

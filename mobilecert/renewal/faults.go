@@ -21,6 +21,8 @@ var (
 	ErrExpired = fault.New(fault.Conflict, "renewal_identity_needed",
 		"证书在延期之前已过期，旧密钥不能再确认延期。请重新核验身份后领取新证书，无需再次付费。",
 		"The certificate expired before it was extended, so its key can no longer confirm. Have your identity verified again and collect a new certificate; there is nothing more to pay.")
+	ErrNotExpired = fault.New(fault.Conflict, "renewal_identity_not_needed",
+		"证书仍在有效期内，请在手机上确认延期，无需重新核验身份。", "The certificate is still valid: confirm the extension on the phone. The identity need not be verified again.")
 	ErrBusy = fault.New(fault.Conflict, "extension_under_way",
 		"该证书正在延期。请稍候查看结果。", "This certificate is being extended. Wait a moment and look at the result.")
 	ErrRejected = fault.New(fault.Conflict, "extension_rejected",

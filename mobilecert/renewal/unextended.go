@@ -2,6 +2,7 @@ package renewal
 
 import (
 	"context"
+	"slices"
 
 	"certlink/store"
 )
@@ -10,7 +11,12 @@ import (
 const unextendedPage = 200
 
 // Unextended lists what is paid for and not extended, because the holder has not yet
-// said so: what people are reminded of until it is done.
+// done their part: confirmed on the phone or, with a token, handed in the material or
+// made the second click. It is what people are reminded of until it is done.
 func (v *Service) Unextended(ctx context.Context, after store.Cursor) ([]*Renewal, store.Cursor, error) {
-	return v.docs.Query(ctx, store.Query{Index: "work", Prefix: store.KeyPrefix(string(Extension)), After: after, Limit: unextendedPage})
+	// Both states begin with these letters, and no other in this index does.
+	list, next, err := v.docs.Query(ctx, store.Query{Index: "work", Prefix: "exten", After: after, Limit: unextendedPage})
+	return slices.DeleteFunc(list, func(n *Renewal) bool {
+		return n.State == Extending && (n.Course == nil || n.Course.Step == StepReview)
+	}), next, err
 }

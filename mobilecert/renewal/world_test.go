@@ -55,12 +55,22 @@ type world struct {
 func newWorld(t *testing.T, change ...func(*world)) *world {
 	t.Helper()
 	w := &world{key: renewal.NewKey, sent: map[crypto.Signer][]byte{}}
+	granted := &lazy{}
+	defer func() { granted.w = w }()
 	w.World = mobiletest.New(t, slices.Concat(bids.Collections(), renewal.Collections(), cashier.Collections(), push.Collections())...)
+	w.Grants = granted
 	for _, f := range change {
 		f(w)
 	}
 	w.process = w.start(w.World.Store)
 	return w
+}
+
+// lazy are the grants of renewals, which are made after what asks for them.
+type lazy struct{ w *world }
+
+func (l *lazy) Grant(ctx context.Context, id, account string) (*mobilecert.Grant, error) {
+	return l.w.renewals.Grant(ctx, id, account)
 }
 
 // till is the cashier as main wires it.
@@ -111,7 +121,12 @@ func (w *world) start(s store.Store) *process {
 		},
 		push.EffectPrompt: p.prompts.Carry, push.EffectPromptEnded: p.prompts.CarryEnded,
 		cashier.EffectOrder: p.renewals.CarryOrder, cashier.EffectRefund: p.orders.CarryRefund, cashier.EffectCompleted: p.orders.CarryCompleted,
-		mobilecert.EffectIssued: nothing, mobilecert.EffectSupersede: p.renewals.CarrySuccessor,
+		mobilecert.EffectIssued: func(ctx context.Context, e effect.Effect) error {
+			if e.Data["grant"] == "" {
+				return nil
+			}
+			return p.renewals.CarryIssued(ctx, e)
+		}, mobilecert.EffectSupersede: p.renewals.CarrySuccessor,
 		bids.EffectGuard: p.ledger.CarryGuard, bids.EffectAcknowledged: p.renewals.CarryAcknowledged,
 	})
 	return p
