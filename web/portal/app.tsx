@@ -23,6 +23,7 @@ import { InvoiceReviewPage } from './invoice/review'
 import { AccountsPage } from './operator/accounts'
 import { OrganisationsPage } from './operator/organisations'
 import { AuditPage } from './operator/audit'
+import { MessagesPage } from './operator/messages'
 
 const pages: Record<Place, (p: { item: string }) => preact.JSX.Element> = {
   bindings: BindingsPage,
@@ -36,6 +37,7 @@ const pages: Record<Place, (p: { item: string }) => preact.JSX.Element> = {
   organisations: OrganisationsPage,
   accounts: AccountsPage,
   audit: AuditPage,
+  messages: MessagesPage,
   review: ReviewPage,
   issuing: IssuingPage,
   reviewPayments: PaymentReviewPage,

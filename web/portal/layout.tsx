@@ -21,7 +21,7 @@ interface Node {
 
 const tree: Node[] = [
   { key: 'desk', children: [{ key: 'system', children: [{ key: 'ca', icon: 'certificate', children: [{ key: 'bindings' }, { key: 'apply' }, { key: 'certificates' }, { key: 'renew' }, { key: 'cashier' }, { key: 'invoice', hidden: true }] }] }] },
-  { key: 'operator', children: [{ key: 'organisations', icon: 'office' }, { key: 'accounts', icon: 'user' }, { key: 'audit', icon: 'history' }] },
+  { key: 'operator', children: [{ key: 'organisations', icon: 'office' }, { key: 'accounts', icon: 'user' }, { key: 'audit', icon: 'history' }, { key: 'messages', icon: 'inbox' }] },
   { key: 'review', icon: 'inbox' },
   { key: 'issuing', icon: 'certificate' },
   { key: 'reviewPayments', icon: 'inbox' },

@@ -385,7 +385,7 @@ test('what the server asks without a code: kept, shown, answered under its own a
     statement: statement('bind', { provider: 'huixin', provider_name: '汇信CA', medium: 'mobile' }),
     hints: [],
   }
-  w.r['GET /v1/phone/inbox'] = () => ({ body: { seq: 1, items: prompt.state === 'open' ? [prompt] : [] } })
+  w.r['GET /v1/phone/inbox'] = () => ({ body: { seq: 1, items: prompt.state === 'open' ? [prompt] : [], notices: [] } })
   w.r['GET /v1/phone/prompts/P1'] = () => ({ body: prompt })
   w.r['POST /v1/phone/prompts/P1/confirm'] = (c) => {
     assert.equal(c.claim, undefined)
@@ -406,7 +406,7 @@ test('a prompt that was withdrawn leaves the list', async () => {
   const w = await world(session())
   const prompt = { prompt: 'P2', purpose: 'bind', state: 'open', created_at: '', expires_at: new Date(Date.now() + 3600_000).toISOString(), signed_by: 'certificate', hints: [] }
   let items = [prompt]
-  w.r['GET /v1/phone/inbox'] = () => ({ body: { seq: 1, items } })
+  w.r['GET /v1/phone/inbox'] = () => ({ body: { seq: 1, items, notices: [] } })
   w.r['GET /v1/phone/prompts/P2'] = () => ({ body: { ...prompt, state: 'cancelled' } })
   await w.phone.prompted()
   assert.equal(w.phone.open.length, 1)

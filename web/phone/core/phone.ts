@@ -9,7 +9,7 @@ import { newDeviceKey } from './dpop'
 import { over, type AskedView, type CertificatePage, type CertificateView, type DeviceView, type GuardView, type Page, type PhoneSession, type SessionSummary } from './model'
 import { listen } from './listening'
 import { Pin } from './pin'
-import { asSession, asSummary, pathOf, type Inbox, type PhonePrompt } from './prompts'
+import { asSession, asSummary, pathOf, type Inbox, type Notice, type PhonePrompt } from './prompts'
 import { openTwin, twinOf } from './twin'
 import { Watched } from './watched'
 import { fingerprint, keyNameOf, parseCertificate } from './x509'
@@ -36,6 +36,8 @@ export class Phone extends Watched {
   readonly pin: Pin
   // How often something came that nobody here had asked for, and the last of it.
   news: { count: number; id?: string } = { count: 0 }
+  notices: Notice[] = []
+  private readonly told = new Set<string>() // prompts that this page has seen
   private readonly working = new Map<string, Confirming>()
   private quiet: (() => void) | undefined // ends the listening
 
@@ -168,14 +170,18 @@ export class Phone extends Watched {
   // prompted asks what this phone is asked now, and keeps it like what it scanned.
   // A push or the stream only say that it is worth asking, so a lost one is no loss.
   async prompted(): Promise<PhonePrompt[]> {
-    const { items } = await this.api.call<Inbox>('GET', '/v1/phone/inbox')
+    const { items, notices } = await this.api.call<Inbox>('GET', '/v1/phone/inbox')
+    this.notices = notices
     const now = this.clock.now()
     for (const p of items) {
-      const have = await this.db.get('sessions', p.prompt)
-      if (have) continue // what it was shown as stays
+      if (!this.told.has(p.prompt)) {
+        this.told.add(p.prompt)
+        this.news = { count: this.news.count + 1, id: p.prompt }
+      }
+      // What it was shown as stays; another tab may have kept it first.
+      if (await this.db.get('sessions', p.prompt)) continue
       const record: SessionRecord = { session: p.prompt, claim: '', prompt: true, purpose: p.purpose, view: asSession(p), startedAt: now, updatedAt: now }
       await this.db.write({ in: 'sessions', key: p.prompt, put: record })
-      this.news = { count: this.news.count + 1, id: p.prompt }
     }
     const listed = new Set(items.map((p) => p.prompt))
     await this.recount()

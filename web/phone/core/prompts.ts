@@ -15,6 +15,16 @@ export interface PhonePrompt extends Omit<PhoneSession, 'session' | 'claim' | 'm
 export interface Inbox {
   seq: number
   items: PhonePrompt[]
+  notices: Notice[]
+}
+
+// What this phone was told, and need do nothing about.
+export interface Notice {
+  id: string
+  key: string
+  at: string
+  text_zh: string
+  text_en: string
 }
 
 export function asSession(p: PhonePrompt): PhoneSession {

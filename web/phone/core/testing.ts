@@ -55,7 +55,7 @@ export class FakeServer {
   seen: Seen[] = []
   nonce = 'nonce-1'
   replies: Record<string, (call: Seen) => Reply | Promise<Reply>> = {
-    'GET /v1/phone/inbox': () => ({ body: { seq: 0, items: [] } }),
+    'GET /v1/phone/inbox': () => ({ body: { seq: 0, items: [], notices: [] } }),
     'GET /v1/phone/prompts': () => ({ body: { items: [], next: '' } }),
   }
   private jtis = new Set<string>()

@@ -10,6 +10,7 @@ import { t as shell } from '../words/shell'
 import { Head } from './bits'
 import { ChangePin } from './pin'
 import { ResetPin } from './pinreset'
+import { Notifications } from './notify'
 import { useLoad, usePhone, useWatched } from './use'
 
 export function DeviceView({ config }: { config: Config | undefined }) {
@@ -58,6 +59,7 @@ export function DeviceView({ config }: { config: Config | undefined }) {
           </>
         )}
       </div>
+      <Notifications />
       <Storage />
       <div class="panel">
         <h2>{t('newPhone')}</h2>

@@ -11,6 +11,7 @@ import { readStatement } from '../core/statement'
 import { t as confirmWords } from '../words/confirm'
 import { t } from '../words/lists'
 import { Head, Text, purposeWord, stateWord } from './bits'
+import { Notices } from './notify'
 import { go } from './route'
 import { useLoad, useOnline, usePhone, useSecondsLeft, useWatched, useWhileSeen } from './use'
 
@@ -84,6 +85,7 @@ export function InboxView() {
           <p>{t('inboxEmpty')}</p>
         </Blank>
       )}
+      <Notices notices={phone.notices} />
     </section>
   )
 }

@@ -1,0 +1,41 @@
+// How the phone is told, and what it was told.
+import { dictionary } from '../../shared/i18n'
+
+export const t = dictionary(
+  {
+    title: '通知',
+    stream: '应用打开时，新的请求会立即显示。关闭时收不到也不会丢失：再次打开应用就能看到。',
+    none: '浏览器中的应用没有登记系统推送。安装版应用会在这里列出它的推送方式。',
+    on: '已开启',
+    off: '已关闭',
+    turnOn: '开启',
+    turnOff: '关闭',
+    retired: '已失效，请重新安装或重新登记',
+    unchanged: '通知设置没有改变。',
+    notices: '通知',
+    fcm: '谷歌推送（FCM）',
+    hms: '华为推送',
+    xiaomi: '小米推送',
+    oppo: 'OPPO 推送',
+    vivo: 'vivo 推送',
+    honor: '荣耀推送',
+  },
+  {
+    title: 'Notifications',
+    stream: 'While the app is open, whatever is asked appears at once. While it is shut nothing is lost: it is there when the app is opened again.',
+    none: 'In a browser the app registers no push service. An installed app lists its own here.',
+    on: 'On',
+    off: 'Off',
+    turnOn: 'Turn on',
+    turnOff: 'Turn off',
+    retired: 'no longer valid; register it anew',
+    unchanged: 'The notifications are as they were.',
+    notices: 'Notices',
+    fcm: 'Google (FCM)',
+    hms: 'Huawei (HMS)',
+    xiaomi: 'Xiaomi',
+    oppo: 'OPPO',
+    vivo: 'vivo',
+    honor: 'Honor',
+  },
+)
