@@ -43,6 +43,10 @@ export function Cashier({ id }: { id: string }) {
       </div>
     )
   }
+  // What has happened comes first, once there is nothing left to choose. The keys keep
+  // the parts as they are when they change places, so that news is told.
+  const summary = <Summary key="summary" order={order} />
+  const stage = <Stage key="stage" order={order} take={take} />
   return (
     <div class="stack page-body page-narrow">
       <h1>{c('title')}</h1>
@@ -52,8 +56,7 @@ export function Cashier({ id }: { id: string }) {
           <p>{c(r.reason === 'paid_again' ? 'surplusAgain' : 'surplusDiffers', { amount: money(r.amount_fen) })}</p>
         </Note>
       ))}
-      <Summary order={order} />
-      <Stage order={order} take={take} />
+      {order.state === 'open' ? [summary, stage] : [stage, summary]}
     </div>
   )
 }
@@ -92,7 +95,7 @@ function Summary({ order }: { order: Order }) {
         ))}
       </ul>
       <p class="order-total">
-        <span>{c('toPay')}</span>
+        <span>{c(order.paid_at ? 'paidAmount' : 'toPay')}</span>
         <strong class="nums" data-testid="order-amount">
           {order.amount_fen === 0 ? c('free') : money(order.amount_fen)}
         </strong>

@@ -88,8 +88,10 @@ function OrderTable({ items }: { items: Order[] }) {
                 {o.number}
               </td>
               <td data-label={c('goods')}>
-                {o.lines.map((l) => l.name).join(w('listSeparator'))}
-                <span class="cell-sub">{o.subject.kind === 'renewal' ? c('kindRenewal') : c('kindApplication')}</span>
+                <div>
+                  {o.lines.map((l) => l.name).join(w('listSeparator'))}
+                  <span class="cell-sub">{o.subject.kind === 'renewal' ? c('kindRenewal') : c('kindApplication')}</span>
+                </div>
               </td>
               <td class="nums" data-label={c('amount')}>
                 {o.amount_fen === 0 ? c('free') : money(o.amount_fen)}

@@ -141,12 +141,16 @@ function Row({ order, onAct }: { order: QueuedOrder; onAct: (kind: Act['kind']) 
   return (
     <tr data-testid="payment-row">
       <td class="nums" data-label={c('number')}>
-        {order.number}
-        <span class="cell-sub">{order.lines.map((l) => l.name).join(w('listSeparator'))}</span>
+        <div>
+          {order.number}
+          <span class="cell-sub">{order.lines.map((l) => l.name).join(w('listSeparator'))}</span>
+        </div>
       </td>
       <td data-label={say('who')}>
-        {order.account}
-        <span class="cell-sub">{order.organisation}</span>
+        <div>
+          {order.account}
+          <span class="cell-sub">{order.organisation}</span>
+        </div>
       </td>
       <td class="nums" data-label={c('amount')}>
         {money(proof ? order.amount_fen : (refund?.amount_fen ?? order.amount_fen))}
@@ -155,8 +159,10 @@ function Row({ order, onAct }: { order: QueuedOrder; onAct: (kind: Act['kind']) 
         {dateTime(order.since)}
       </td>
       <td data-label={c('state')}>
-        {proof ? say('proof') : say('refund')}
-        {!proof && refund && <span class="cell-sub">{[methodName(refund.provider), refund.note].filter(Boolean).join(' · ')}</span>}
+        <div>
+          {proof ? say('proof') : say('refund')}
+          {!proof && refund && <span class="cell-sub">{[methodName(refund.provider), refund.note].filter(Boolean).join(' · ')}</span>}
+        </div>
       </td>
       <td data-label={c('acts')}>
         <div class="acts">

@@ -139,8 +139,10 @@ export function InvoiceReviewPage() {
                       {i.order_number}
                     </td>
                     <td data-label={say('who')}>
-                      {i.account}
-                      <span class="cell-sub">{i.organisation}</span>
+                      <div>
+                        {i.account}
+                        <span class="cell-sub">{i.organisation}</span>
+                      </div>
                     </td>
                     <td class="nums" data-label={v('amount')}>
                       {money(i.amount_fen)}
