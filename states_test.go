@@ -515,14 +515,19 @@ func (r *rules) answer(page *rod.Page, e *proto.FetchRequestPaused) {
 		case s.Status == 0:
 			proto.FetchFailRequest{RequestID: e.RequestID, ErrorReason: proto.NetworkErrorReasonConnectionFailed}.Call(page)
 		default:
-			kind, body := "application/json", []byte(s.Body)
-			if len(body) == 0 {
+			kind, body, stream := "application/json", []byte(s.Body), ""
+			switch {
+			case json.Unmarshal(body, &stream) == nil && stream != "":
+				kind, body = "text/event-stream", []byte(stream)
+			case len(body) == 0:
 				kind = "application/problem+json"
 				body, _ = json.Marshal(map[string]any{"type": "about:blank", "title": "现在不能办理", "title_zh": "现在不能办理", "title_en": "This cannot be done now",
 					"status": s.Status, "code": s.Code, "request_id": "01k0000000000000000000000"})
 			}
 			proto.FetchFulfillRequest{RequestID: e.RequestID, ResponseCode: s.Status, Body: body,
-				ResponseHeaders: []*proto.FetchHeaderEntry{{Name: "Content-Type", Value: kind}, {Name: "X-Request-Id", Value: "01k0000000000000000000000"}}}.Call(page)
+				ResponseHeaders: []*proto.FetchHeaderEntry{{Name: "Content-Type", Value: kind}, {Name: "X-Request-Id", Value: "01k0000000000000000000000"},
+					// The desktop bridge is of another origin.
+					{Name: "Access-Control-Allow-Origin", Value: "*"}, {Name: "Access-Control-Allow-Headers", Value: "authorization, content-type"}}}.Call(page)
 		}
 		return
 	}
