@@ -10,6 +10,7 @@ import { Button, Choices, Dialog, ErrorSummary, Field, type Mistake, mistake, No
 import { SessionPanel } from '../flow/panel'
 import { useSession } from '../flow/session'
 import { UKeyDialog } from '../ukey/dialog'
+import { u } from '../ukey/words'
 import { useDraft } from '../draft'
 import { useLoad } from '../load'
 import { go } from '../router'
@@ -128,11 +129,13 @@ export function BindDialog({ kind, onClose, onBound }: Props) {
         fallback={`[data-testid="bind-${kind}"]`}
         forText={say('forAccount')}
         who={kind === 'other' ? personName({ name: form.accountName, login: form.accountLogin }) : self ? personName(self) : ''}
-        account={kind === 'other' ? form.account : (self?.id ?? '')}
+        request={{ purpose: 'bind', provider: provider.id, account: kind === 'other' ? form.account : (self?.id ?? '') }}
         provider={provider}
+        signText={u('sign')}
+        failedText={u('failed')}
         onBack={() => change({ step: 'form' })}
         onClose={shut}
-        onBound={(id) => (clear(), onBound(id))}
+        onDone={(result) => (clear(), onBound(result?.kind === 'binding' ? result.binding.id : undefined))}
       />
     )
   }

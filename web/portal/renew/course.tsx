@@ -10,6 +10,7 @@ import { providerName, w } from '../words'
 import { GuardPanel } from './guard'
 import type { Prompt, Renewal } from './model'
 import { QRDialog } from './scan'
+import { SignByToken } from './token'
 import { r } from './words'
 
 interface Props {
@@ -171,7 +172,7 @@ function Extending({ n }: Props) {
   )
 }
 
-function Extended({ n }: Props) {
+function Extended({ n, take }: Props) {
   const until = n.successor ? date(n.successor.not_after) : ''
   const waits = n.medium === 'ukey' && n.course !== undefined && !n.course.proved
   return (
@@ -183,6 +184,7 @@ function Extended({ n }: Props) {
       {waits && (
         <Note tone="warn" title={r('proveTitle')} testid="prove">
           <p>{r('proveText')}</p>
+          <SignByToken n={n} purpose="replace" take={take} />
         </Note>
       )}
     </div>
@@ -211,7 +213,11 @@ function Leave(p: Props) {
       <Note title={r('leaveTitle')}>
         <p>{r('leaveText', { name })}</p>
       </Note>
-      {n.guard && <GuardPanel guard={n.guard} />}
+      {n.guard && (
+        <GuardPanel guard={n.guard}>
+          <SignByToken n={n} purpose="acknowledge" danger take={p.take} />
+        </GuardPanel>
+      )}
       {note}
       {!stopped && (
         <div class="row">

@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import { date, visible } from '../../shared/format'
 import { either } from '../../shared/i18n'
 import type { Provider } from '../../shared/model'
-import { Button, Choices, Note, Spinner, announce } from '../../shared/ui'
+import { Button, Choices, Note, Spinner, Waiting, announce } from '../../shared/ui'
 import { algorithmName } from '../bindings/words'
 import { go } from '../router'
 import type { Token, TokenCertificate, TokenProblem, Tokens } from './bridge'
@@ -21,6 +21,11 @@ export function usable(tokens: Tokens | undefined): Usable[] {
 
 export function key(x: Usable): string {
   return `${x.token.id}/${x.certificate.id}`
+}
+
+// A date is not parted at the end of a line.
+function day(v: string): string {
+  return date(v).replaceAll('-', '\u2011')
 }
 
 export function good(x: Usable): boolean {
@@ -48,10 +53,11 @@ export function Choose({ tokens, provider, chosen, error, onChoose, leave }: Pro
     before.current = now
   }, [tokens])
 
+  if (!tokens) return <Waiting text={u('reading')} />
   const all = usable(tokens)
-  const list = tokens?.tokens ?? []
+  const list = tokens.tokens
   return (
-    <div class="stack" data-testid="tokens" data-state={tokens ? (list.length > 0 ? 'some' : 'none') : 'loading'}>
+    <div class="stack" data-testid="tokens" data-state={list.length > 0 ? 'some' : 'none'}>
       {list.length === 0 && (
         <Note title={u('insertTitle')} testid="insert">
           <p class="row">
@@ -66,7 +72,7 @@ export function Choose({ tokens, provider, chosen, error, onChoose, leave }: Pro
       {list.map((t) => (
         <Health key={t.id} token={t} />
       ))}
-      {(list.length === 0 || all.length === 0) && <Problems problems={tokens?.problems ?? []} provider={provider} />}
+      {(list.length === 0 || all.length === 0) && <Problems problems={tokens.problems} provider={provider} />}
       {all.length > 0 && (
         <Choices
           name="certificate"
@@ -85,7 +91,7 @@ export function Choose({ tokens, provider, chosen, error, onChoose, leave }: Pro
               <>
                 {x.certificate.expired
                   ? u('certExpired', { date: date(x.certificate.not_after) })
-                  : u('certNote', { organisation: visible(x.certificate.organisation), issuer: visible(x.certificate.issuer), date: date(x.certificate.not_after) })}
+                  : u('certNote', { organisation: visible(x.certificate.organisation), issuer: visible(x.certificate.issuer), date: day(x.certificate.not_after) })}
                 <br />
                 {algorithmName(x.certificate.algorithm)} · {u('onToken', { label: visible(x.token.label), serial: visible(x.token.serial) })}
               </>

@@ -1,4 +1,4 @@
-// Binding by U-Key: the bridge, the token, the certificate, the window on the
+// A statement signed by a U-Key, of whatever purpose: the bridge, the token, the certificate, the window on the
 // desktop, and what came of it. Nothing is lost when a step fails; it is tried again
 // where it was.
 import { useEffect, useRef, useState } from 'preact/hooks'
@@ -21,11 +21,15 @@ interface Props {
   fallback: string
   who: string
   forText: string
-  account: string
+  // What POST /v1/ukey-sessions is asked for.
+  request: Record<string, string>
   provider: Provider
+  // What the button says, and what it means that nothing came of it.
+  signText: string
+  failedText: string
   onBack: () => void
   onClose: () => void
-  onBound: (id: string | undefined) => void
+  onDone: (result: UKeySession['result']) => void
 }
 
 type Step = { kind: 'choose' } | { kind: 'signing'; statement: string } | { kind: 'sending' } | { kind: 'over'; session: UKeySession } | { kind: 'failed'; problem: Problem }
@@ -62,7 +66,7 @@ export function UKeyDialog(p: Props) {
     const mine = new AbortController()
     leaving.current = mine
     try {
-      const s = await call<UKeySession>('POST', '/v1/ukey-sessions', { body: { purpose: 'bind', provider: p.provider.id, account: p.account } })
+      const s = await call<UKeySession>('POST', '/v1/ukey-sessions', { body: p.request })
       open.current = s
       setStep({ kind: 'signing', statement: s.id })
       const jws = await bridge.client.sign(x.token.id, x.certificate.id, s.statement, mine.signal)
@@ -85,12 +89,12 @@ export function UKeyDialog(p: Props) {
   const retry = () => setStep({ kind: 'choose' })
   const close = () => {
     drop()
-    if (step.kind === 'over' && step.session.state === 'confirmed') p.onBound(step.session.result?.kind === 'binding' ? step.session.result.binding.id : undefined)
+    if (step.kind === 'over' && step.session.state === 'confirmed') p.onDone(step.session.result)
     else p.onClose()
   }
   const ready = bridge.stage.kind === 'ready'
   return (
-    <Dialog title={p.title} onClose={step.kind === 'sending' ? undefined : close} testid="bind-dialog" fallback={p.fallback}>
+    <Dialog title={p.title} onClose={step.kind === 'sending' ? undefined : close} testid="ukey-dialog" fallback={p.fallback}>
       <p class="session-for">
         <span class="muted">{p.forText}</span> <strong>{p.who}</strong>
         <span class="badge">{productName(p.provider, 'ukey')}</span>
@@ -112,7 +116,7 @@ export function UKeyDialog(p: Props) {
         {step.kind === 'sending' && <Busy title={u('sendingTitle')} text={u('sendingText')} />}
         {step.kind === 'over' && <EndPanel session={step.session} provider={p.provider} requestId="" onRestart={retry} onBack={p.onBack} onDone={close} />}
         {step.kind === 'failed' && (
-          <ProblemNote problem={step.problem} meaning={meaning(step.problem, p.provider)} onRetry={step.problem.code === 'ukey_pin_locked' ? undefined : retry} retryText={u('retry')}>
+          <ProblemNote problem={step.problem} meaning={meaning(step.problem, p)} onRetry={step.problem.code === 'ukey_pin_locked' ? undefined : retry} retryText={u('retry')}>
             {callFor.has(step.problem.code) && <Call provider={p.provider} />}
           </ProblemNote>
         )}
@@ -129,7 +133,7 @@ export function UKeyDialog(p: Props) {
           </Button>
           {step.kind === 'choose' && ready && all.length > 0 && (
             <Button kind="primary" onClick={() => void sign()} testid="sign">
-              {u('sign')}
+              {p.signText}
             </Button>
           )}
         </div>
@@ -150,9 +154,9 @@ async function settled(s: UKeySession, signal: AbortSignal): Promise<UKeySession
 // Refusals after which a person calls the provider.
 const callFor: ReadonlySet<string> = new Set(['ukey_pin_locked', 'bridge_last_try_declined', 'certificate_expired', 'certificate_revoked', 'ukey_pin_unset'])
 
-function meaning(problem: Problem, provider: Provider): string {
-  if (problem.code === 'certificate_untrusted') return u('wrongProvider', { provider: providerName(provider) })
-  return u('failed')
+function meaning(problem: Problem, p: Props): string {
+  if (problem.code === 'certificate_untrusted') return u('wrongProvider', { provider: providerName(p.provider) })
+  return p.failedText
 }
 
 // What the window on the desktop asks at the moment.
