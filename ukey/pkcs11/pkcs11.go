@@ -88,18 +88,21 @@ type layout struct {
 }
 
 func platform(packed bool) layout {
-	l := layout{ulong: native.PointerSize}
 	if runtime.GOOS == "windows" {
-		l.ulong = 4
+		return layoutOf(4, native.PointerSize, packed)
 	}
-	l.functions, l.pointer = native.PointerSize, native.PointerSize
+	return layoutOf(native.PointerSize, native.PointerSize, packed)
+}
+
+func layoutOf(ulong, pointer int, packed bool) layout {
+	l := layout{ulong: ulong, functions: pointer, pointer: pointer}
 	if packed {
-		l.functions, l.pointer = 2, l.ulong
+		l.functions, l.pointer = 2, ulong
 	}
-	l.length = l.pointer + native.PointerSize
-	l.attribute = l.length + l.ulong
+	l.length = l.pointer + pointer
+	l.attribute = l.length + ulong
 	if !packed {
-		l.attribute = (l.attribute + native.PointerSize - 1) / native.PointerSize * native.PointerSize
+		l.attribute = (l.attribute + pointer - 1) / pointer * pointer
 	}
 	return l
 }
