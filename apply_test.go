@@ -78,6 +78,9 @@ func (p *person) pays() {
 // opens goes to the first application in the queue.
 func (p *person) opens() {
 	p.t.Helper()
+	// The menu lies at the top, under the bar that stays there.
+	_, err := p.page.Eval(`() => scrollTo(0, 0)`)
+	p.must(err)
 	p.click("nav-review")
 	p.click("open-case")
 	p.attribute("case-state", "data-state", "review")

@@ -7,7 +7,7 @@ import { type Problem, asProblem } from '../../shared/problem'
 import { Blank, Button, Dialog, Note, ProblemCode, ProblemNote, Waiting, announce } from '../../shared/ui'
 import { useLoad } from '../load'
 import { go, href } from '../router'
-import { call, useApp } from '../state'
+import { call } from '../state'
 import { w } from '../words'
 import { FormStep } from './form'
 import { IdentityStep } from './identity'
@@ -69,9 +69,9 @@ export interface StepProps {
 }
 
 function Inside(p: StepProps) {
-  const { session } = useApp()
   const { x } = p
-  const mine = x.account.id === session?.account.id
+  // The server shows an application in full to its applicant only.
+  const mine = !x.masked
   const editing = x.state === 'draft' || x.state === 'rejected'
   // The next step begins at its top, for the eye and for the keyboard.
   const head = useRef<HTMLElement>(null)
