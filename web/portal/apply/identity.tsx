@@ -94,7 +94,7 @@ export function IdentityStep({ x, onChange }: StepProps) {
             error={mistakes[0]?.text}
             onChange={setWay}
             options={[
-              { value: 'face', title: offered ? `${a('face')}（${a('recommended')}）` : a('face'), note: faceNote, off: !offered, testid: 'way-face' },
+              { value: 'face', title: a(offered ? 'faceRecommended' : 'face'), note: faceNote, off: !offered, testid: 'way-face' },
               { value: 'mail', title: a('mail'), note: a('mailText'), testid: 'way-mail' },
               { value: 'onsite', title: a('onsite'), note: a('onsiteText'), testid: 'way-onsite' },
             ]}

@@ -138,7 +138,8 @@ function Inside({ x, path, held, onTakeOver, onChange, reload }: InsideProps) {
             {visible(x.holder)} · {either(x.product_name.zh, x.product_name.en)}
           </strong>
           <span class="cell-sub nums">
-            {a('number')} {x.number} · {waitsName(x)}
+            {a('number')} {x.number}
+            {x.waits_for && ` · ${r('waitsNow', { who: waitsName(x) })}`}
           </span>
         </div>
         <span data-testid="case-state" data-state={x.state}>

@@ -65,7 +65,7 @@ function OnePaper({ paper, url }: { paper: Paper; url: string }) {
       {!picture && <p class="muted">{r('pdf')}</p>}
       <div class="row">
         <span class="small muted">{visible(paper.name)}</span>
-        <Button size="small" kind="quiet" label={a('downloadOf', { slot: a(paper.slot) })} onClick={() => void download(url, paper.name).catch((e: unknown) => setProblem(asProblem(e)))}>
+        <Button size="small" kind="quiet" label={r('openPaperOf', { slot: a(paper.slot) })} onClick={() => void download(url, paper.name).catch((e: unknown) => setProblem(asProblem(e)))}>
           {r('openPaper')}
         </Button>
       </div>

@@ -164,7 +164,7 @@ function Rows({ items, busy }: { items: Summary[]; busy: boolean }) {
         <table class="table" role="table" aria-label={r('caption')} onKeyDown={keys}>
           <thead role="rowgroup">
             <tr role="row">
-              {[r('applicant'), r('product'), r('state'), r('waits'), r('age'), ''].map((h, i) => (
+              {[r('applicant'), r('product'), r('state'), r('waits'), r('age'), r('acts')].map((h, i) => (
                 <th key={i} role="columnheader" scope="col">
                   {h}
                 </th>
