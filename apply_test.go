@@ -200,7 +200,7 @@ func TestApplyingForAUKeyInABrowser(t *testing.T) {
 	clerk.reads("SF1234567890")
 	clerk.shot("apply-issued")
 	clerk.click("invoice")
-	clerk.reads("¥200.00") // the order, for which an invoice can be asked for
+	clerk.reads("申请截止") // the order is completed, so an invoice can be asked for
 }
 
 // A mobile certificate that costs nothing: the face check does not match, then
