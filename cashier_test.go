@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"image"
 	"image/png"
@@ -13,7 +14,9 @@ import (
 	"github.com/go-rod/rod"
 
 	"certlink/cashier"
+	"certlink/cashier/invoice"
 	"certlink/internal/effect"
+	"certlink/push"
 )
 
 // heard is a room that is told of its orders, and nothing else: what is bought is
@@ -208,6 +211,11 @@ func TestInvoiceInABrowser(t *testing.T) {
 	clerk.see("invoice-download")
 	clerk.reads("样张")
 	clerk.shot("invoice-issued")
+	letter, err := p.invoiceLetter(t.Context(), &push.Message{Data: map[string]string{"template": invoice.MailIssued, "invoice": orders[0].ID}})
+	if err != nil || letter.To != "zhangwei@example.com" || !strings.Contains(letter.Subject, "样张") || len(letter.Attachments) != 1 ||
+		!bytes.HasPrefix(letter.Attachments[0].Data, []byte("%PDF-")) || !strings.HasSuffix(letter.Attachments[0].Name, ".pdf") {
+		t.Errorf("%+v, %v", letter, err)
+	}
 
 	// The second one finds title and recipient filled in. A reviewer sends it back.
 	clerk.must(clerk.page.Navigate(origin + "/portal/#/ca/invoice/" + orders[1].ID))
