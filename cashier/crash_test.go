@@ -1,53 +1,12 @@
 package cashier
 
 import (
-	"context"
-	"fmt"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
-	"certlink/store"
+	"certlink/store/storetest"
 )
-
-var errKilled = fmt.Errorf("%w: killed", store.ErrUnavailable)
-
-// mortal is a store whose process dies at its nth write: just before it, or just
-// after it, when the write is there and its answer is lost.
-type mortal struct {
-	store.Store
-	mu    sync.Mutex
-	left  int
-	after bool
-	dead  bool
-}
-
-func (m *mortal) write(do func() error) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.dead {
-		return errKilled
-	}
-	if m.left--; m.left > 0 {
-		return do()
-	}
-	m.dead = true
-	if m.after {
-		if err := do(); err != nil {
-			return err
-		}
-	}
-	return errKilled
-}
-
-func (m *mortal) Create(ctx context.Context, c string, d store.Doc) error {
-	return m.write(func() error { return m.Store.Create(ctx, c, d) })
-}
-
-func (m *mortal) Replace(ctx context.Context, c string, d store.Doc) error {
-	return m.write(func() error { return m.Store.Replace(ctx, c, d) })
-}
 
 // TestKilled lets the server die at each of its writes on the whole way from opening
 // an order to its refund, where the payer pays twice. A new server goes on each time,
@@ -59,9 +18,9 @@ func TestKilled(t *testing.T) {
 		lived := false
 		for _, after := range []bool{false, true} {
 			w := newWorld(t)
-			m := &mortal{Store: w.store, left: n, after: after}
+			m := storetest.NewMortal(w.store, n, after)
 			w.walk(w.on(m))
-			if !m.dead {
+			if !m.Dead() {
 				lived = true
 			} else {
 				points++

@@ -1,54 +1,13 @@
 package invoice
 
 import (
-	"context"
-	"fmt"
-	"sync"
 	"testing"
 	"time"
 
 	"certlink/internal/effect"
 	"certlink/internal/upload"
-	"certlink/store"
+	"certlink/store/storetest"
 )
-
-var errKilled = fmt.Errorf("%w: killed", store.ErrUnavailable)
-
-// mortal is a store whose process dies at its nth write: just before it, or just
-// after it, when the write is there and its answer is lost.
-type mortal struct {
-	store.Store
-	mu    sync.Mutex
-	left  int
-	after bool
-	dead  bool
-}
-
-func (m *mortal) write(do func() error) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.dead {
-		return errKilled
-	}
-	if m.left--; m.left > 0 {
-		return do()
-	}
-	m.dead = true
-	if m.after {
-		if err := do(); err != nil {
-			return err
-		}
-	}
-	return errKilled
-}
-
-func (m *mortal) Create(ctx context.Context, c string, d store.Doc) error {
-	return m.write(func() error { return m.Store.Create(ctx, c, d) })
-}
-
-func (m *mortal) Replace(ctx context.Context, c string, d store.Doc) error {
-	return m.write(func() error { return m.Store.Replace(ctx, c, d) })
-}
 
 // The server dies at each of its writes between the application and the letter: in
 // the end there is one invoice, one letter is owed, and the file that it names is there.
@@ -60,13 +19,13 @@ func TestKilled(t *testing.T) {
 			w := newWorld(t)
 			title := w.saved()
 			o := w.order("a1", 20000, true, true)
-			m := &mortal{Store: w.store, left: n, after: after}
+			m := storetest.NewMortal(w.store, n, after)
 			dying := w.on(m, w.press)
 			_, err := dying.Apply(ctx, li, o, form(title))
 			if err == nil {
 				_ = dying.Sweep(ctx)
 			}
-			if lived = !m.dead; !lived {
+			if lived = !m.Dead(); !lived {
 				points++
 			}
 			w.clock.Advance(time.Hour)
