@@ -7,7 +7,7 @@ import { Button, Dialog, Note, ProblemNote, Spinner } from '../../shared/ui'
 import { go } from '../router'
 import { call } from '../state'
 import { providerName, w } from '../words'
-import { GuardPanel } from './guard'
+import { GuardPanel, OpenBids } from './guard'
 import type { Prompt, Renewal } from './model'
 import { QRDialog } from './scan'
 import { SignByToken } from './token'
@@ -155,10 +155,28 @@ function Ask(p: Props) {
 }
 
 function Expired({ n }: Props) {
+  const [scanning, setScanning] = useState(false)
+  const stopped = n.guard !== undefined && n.guard.open.length > 0
   return (
-    <Note tone="danger" title={r('expiredTitle')} testid="course">
-      <p>{r('expiredText', { name: providerName(n.certificate.provider) })}</p>
-    </Note>
+    <div class="stack" data-testid="course">
+      <Note tone={n.identity_proved ? 'plain' : 'danger'} title={r('expiredTitle')} testid="expired">
+        <p>{r(n.identity_proved ? 'provedText' : 'expiredText', { name: providerName(n.certificate.provider) })}</p>
+      </Note>
+      {stopped && n.guard && (
+        <Note tone="danger" title={r('guardTitle')} testid="guard-open">
+          <OpenBids open={n.guard.open} />
+          <p>{r('expiredBids')}</p>
+        </Note>
+      )}
+      {n.identity_proved && !stopped && (
+        <div class="row">
+          <Button kind="primary" onClick={() => setScanning(true)} testid="collect">
+            {r('collect')}
+          </Button>
+        </div>
+      )}
+      {scanning && <QRDialog renewal={n} collects onClose={() => setScanning(false)} />}
+    </div>
   )
 }
 

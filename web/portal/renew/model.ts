@@ -60,6 +60,7 @@ export interface Renewal {
   paid_at?: string
   ended_at?: string
   expired: boolean
+  identity_proved: boolean
   failure?: Refusal
   prompt?: Prompt
   guard?: Guard
