@@ -152,6 +152,7 @@ type guardView struct {
 	Acknowledged bool         `json:"acknowledged"`
 	Evidence     string       `json:"evidence,omitempty"`
 	LastOpening  string       `json:"last_opening,omitempty"`
+	RehearsedAt  string       `json:"rehearsed_at,omitempty"`
 	AdviceZH     string       `json:"advice_zh"`
 	AdviceEN     string       `json:"advice_en"`
 	Provider     providerLine `json:"provider"`
@@ -202,6 +203,11 @@ func (s *Server) showGuard(ctx context.Context, cert *mobilecert.Certificate) (*
 	}
 	v := &guardView{Certificate: cert.ID, Open: []openView{}, Acknowledged: st.Acknowledged, Evidence: st.Evidence, LastOpening: stampIf(st.LastOpening),
 		AdviceZH: bids.AdviceZH, AdviceEN: bids.AdviceEN, Provider: s.lineOf(cert.Provider)}
+	rehearsed, err := s.Bids.Rehearsed(ctx, cert.Content)
+	if err != nil {
+		return nil, err
+	}
+	v.RehearsedAt = stampOr(rehearsed)
 	for _, it := range st.Open {
 		v.Open = append(v.Open, openView{it.Tender, stamp(it.OpensAt)})
 	}

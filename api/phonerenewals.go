@@ -1,14 +1,18 @@
 package api
 
 import (
+	"encoding/base64"
+
 	"github.com/gofiber/fiber/v2"
 
 	"certlink/confirm"
 	"certlink/internal/id"
 	"certlink/mobilecert"
+	"certlink/mobilecert/bids"
 	"certlink/mobilecert/renewal"
 	"certlink/push"
 	"certlink/store"
+	"certlink/trust"
 )
 
 // phoneRenewalRoutes are what the phone begins by itself: 我的证书 → 更多 → 延期.
@@ -17,6 +21,8 @@ func (s *Server) phoneRenewalRoutes() {
 	s.add("POST", "/v1/phone/certificates/:id/extend", phone, s.postPhoneExtend)
 	s.add("POST", "/v1/phone/certificates/:id/acknowledge", phone, s.postPhoneAcknowledge)
 	s.add("GET", "/v1/phone/certificates/:id/bids", phone, s.getPhoneBids)
+	s.add("POST", "/v1/phone/certificates/:id/rehearsals", phone, s.postRehearsal)
+	s.add("POST", "/v1/phone/rehearsals/:id", phone, s.postRehearsalAnswer)
 }
 
 // phoneCertificateView is a certificate with what its phone can do about it.
@@ -131,6 +137,51 @@ func (s *Server) askSelf(c *call, cert *mobilecert.Certificate, purpose, collaps
 		return err
 	}
 	return c.json(fiber.StatusCreated, map[string]string{"prompt": p.ID})
+}
+
+type rehearsalView struct {
+	ID         string              `json:"id"`
+	State      bids.RehearsalState `json:"state"`
+	Algorithm  trust.Algorithm     `json:"algorithm"`
+	Ciphertext []byte              `json:"ciphertext,omitempty"`
+}
+
+// postRehearsal makes a challenge for the encryption key of a certificate of this
+// phone: also of one that was extended since.
+func (s *Server) postRehearsal(c *call) error {
+	if err := c.read(object{}); err != nil {
+		return err
+	}
+	cert, err := s.ofPhone(c)
+	if err != nil {
+		return err
+	}
+	r, sealed, err := s.Bids.Rehearse(c.ctx, c.device, cert)
+	if err != nil {
+		return err
+	}
+	return c.json(fiber.StatusCreated, rehearsalView{r.ID, r.State, r.Algorithm, sealed})
+}
+
+// postRehearsalAnswer takes what the phone has decrypted.
+func (s *Server) postRehearsalAnswer(c *call) error {
+	rehearsal, err := c.id("id", bids.ErrRehearsal)
+	if err != nil {
+		return err
+	}
+	var answer string
+	if err := c.read(object{{"plaintext", &answer, true}}); err != nil {
+		return err
+	}
+	plain, err := base64.StdEncoding.DecodeString(answer)
+	if err != nil {
+		return ErrRequest.At("/plaintext", "应为 base64", "must be base64")
+	}
+	r, err := s.Bids.Answer(c.ctx, c.device, rehearsal, plain)
+	if err != nil {
+		return err
+	}
+	return c.ok(rehearsalView{r.ID, r.State, r.Algorithm, nil})
 }
 
 func (s *Server) getPhoneBids(c *call) error {

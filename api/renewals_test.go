@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/emmansun/gmsm/sm2"
+
 	"certlink/confirm"
 	"certlink/internal/effect"
 	"certlink/mobilecert"
@@ -526,4 +528,39 @@ func TestAnExtensionThatKeepsItsKey(t *testing.T) {
 	if n = d.read(n); n.State != "extended" {
 		t.Fatalf("%+v", n)
 	}
+}
+
+func TestARehearsalOverHTTP(t *testing.T) {
+	w := newWorld(t)
+	d := &due{asked: &asked{w: w, page: w.browser("admin"), phone: w.phone("admin")}}
+	d.hold("demo-p256", trust.ES256) // this test's phone makes no second key
+	path := "/v1/phone/certificates/" + d.doc.Fingerprint
+	d.phone.call("POST", path+"/rehearsals", map[string]string{}).refused(422, "rehearsal_no_key")
+	d.hold("demo-sm2", trust.SM2SM3)
+	path = "/v1/phone/certificates/" + d.doc.Fingerprint
+	var r struct{ ID, State, Ciphertext string }
+	d.phone.call("POST", path+"/rehearsals", map[string]string{}).ok(201, &r)
+	sealed, err := base64.StdEncoding.DecodeString(r.Ciphertext)
+	check(t, err)
+	key, err := sm2.ParseEnvelopedPrivateKey(d.phone.holder.Key.(*sm2.PrivateKey), d.doc.Twin.Envelope)
+	check(t, err)
+	plain, err := sm2.Decrypt(key, sealed)
+	check(t, err)
+	answer := map[string]string{"plaintext": base64.StdEncoding.EncodeToString(plain)}
+	w.phone("lina").call("POST", "/v1/phone/rehearsals/"+r.ID, answer).refused(404, "rehearsal_unknown")
+	d.phone.call("POST", "/v1/phone/rehearsals/"+r.ID, map[string]string{"plaintext": "?"}).refused(400, "request_invalid")
+	d.phone.call("POST", "/v1/phone/rehearsals/"+r.ID, answer).ok(200, &r)
+	if r.State != "passed" {
+		t.Errorf("%+v", r)
+	}
+	var g struct {
+		RehearsedAt string `json:"rehearsed_at"`
+	}
+	d.page.get("/v1/certificates/"+d.id+"/bids").ok(200, &g)
+	if g.RehearsedAt == "" {
+		t.Error("the page does not see it")
+	}
+	d.phone.call("POST", path+"/rehearsals", map[string]string{}).ok(201, &r)
+	w.clock.Advance(11 * time.Minute)
+	d.phone.call("POST", "/v1/phone/rehearsals/"+r.ID, answer).refused(410, "rehearsal_expired")
 }

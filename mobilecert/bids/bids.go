@@ -31,9 +31,10 @@ type Config struct {
 
 // Ledger is the service.
 type Ledger struct {
-	cfg     Config
-	entries store.Record[Entry]
-	guards  store.Record[Guard]
+	cfg        Config
+	entries    store.Record[Entry]
+	guards     store.Record[Guard]
+	rehearsals store.Record[Rehearsal]
 }
 
 // New makes the service.
@@ -44,12 +45,12 @@ func New(c Config) *Ledger {
 	if c.Most == 0 {
 		c.Most = 1000
 	}
-	return &Ledger{cfg: c, entries: entryRecord(c.Store), guards: guardRecord(c.Store)}
+	return &Ledger{cfg: c, entries: entryRecord(c.Store), guards: guardRecord(c.Store), rehearsals: rehearsalRecord(c.Store)}
 }
 
 // Collections declares what this package keeps.
 func Collections() []store.Collection {
-	return []store.Collection{entryCollection, guardCollection}
+	return []store.Collection{entryCollection, guardCollection, rehearsalCollection}
 }
 
 func (l *Ledger) wake(collection string, o *effect.Owing) {

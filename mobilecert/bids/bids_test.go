@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/emmansun/gmsm/sm2"
+
 	"certlink/confirm"
 	"certlink/internal/effect"
 	"certlink/internal/fault"
@@ -267,4 +269,53 @@ func TestTheRelayTellsTheGuard(t *testing.T) {
 		t.Errorf("a closed entry owes the guard nothing: %+v", closed.Pending)
 	}
 	check(t, w.ledger.CarryGuard(ctx, effect.Effect{Data: map[string]string{"entry": "gone"}}))
+}
+
+// opened is what the phone does with a challenge for an SM2 certificate: the
+// encryption key lies in an envelope for the signing key.
+func opened(t *testing.T, p *mobiletest.Phone, sealed []byte) []byte {
+	t.Helper()
+	key, err := sm2.ParseEnvelopedPrivateKey(p.Holder.Key.(*sm2.PrivateKey), p.Doc.Twin.Envelope)
+	check(t, err)
+	plain, err := sm2.Decrypt(key, sealed)
+	check(t, err)
+	return plain
+}
+
+func TestARehearsalProvesThatBidsCanBeRead(t *testing.T) {
+	w := newWorld(t)
+	p := w.Enrolled("li", "demo-sm2")
+	_, _, err := w.ledger.Rehearse(ctx, p.ID, &mobilecert.Certificate{})
+	refused(t, err, bids.ErrNoKey)
+	if at, err := w.ledger.Rehearsed(ctx, p.Doc.Content); at != nil || err != nil {
+		t.Fatalf("%v, %v", at, err)
+	}
+	r, sealed, err := w.ledger.Rehearse(ctx, p.ID, p.Doc)
+	check(t, err)
+	plain := opened(t, p, sealed)
+	_, err = w.ledger.Answer(ctx, "another phone", r.ID, plain)
+	refused(t, err, bids.ErrRehearsal)
+	for range 2 { // a lost reply
+		if r, err = w.ledger.Answer(ctx, p.ID, r.ID, plain); err != nil || r.State != bids.Passed {
+			t.Fatalf("%+v, %v", r, err)
+		}
+	}
+	if at, err := w.ledger.Rehearsed(ctx, p.Doc.Content); err != nil || at == nil || !at.Equal(w.Clock.Now()) {
+		t.Errorf("%v, %v", at, err)
+	}
+	// What was answered wrongly stays so; what is late is not taken.
+	r, sealed, err = w.ledger.Rehearse(ctx, p.ID, p.Doc)
+	check(t, err)
+	for _, answer := range [][]byte{[]byte("something"), opened(t, p, sealed)} {
+		if r, err = w.ledger.Answer(ctx, p.ID, r.ID, answer); err != nil || r.State != bids.Failed {
+			t.Fatalf("%+v, %v", r, err)
+		}
+	}
+	r, sealed, err = w.ledger.Rehearse(ctx, p.ID, p.Doc)
+	check(t, err)
+	w.Clock.Advance(11 * time.Minute)
+	_, err = w.ledger.Answer(ctx, p.ID, r.ID, opened(t, p, sealed))
+	refused(t, err, bids.ErrRehearsalLate)
+	_, err = w.ledger.Answer(ctx, p.ID, "none", nil)
+	refused(t, err, bids.ErrRehearsal)
 }

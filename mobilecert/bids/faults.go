@@ -25,4 +25,10 @@ var (
 		"The list of open bids has changed while you were confirming, so this acknowledgement does not count. Look at the new list and confirm again.")
 	ErrNothing = fault.New(fault.Conflict, "bids_none",
 		"该证书没有未开标的投标记录，无需确认。", "There are no open bids under this certificate, so there is nothing to acknowledge.")
+	ErrNoKey = fault.New(fault.Unprocessable, "rehearsal_no_key",
+		"该证书没有加密证书，不能做解密演练。", "This certificate has no encryption certificate, so there is nothing to rehearse.")
+	ErrRehearsal = fault.New(fault.NotFound, "rehearsal_unknown",
+		"没有这次解密演练，或它不属于本机。请重新开始。", "There is no such rehearsal on this phone. Begin again.")
+	ErrRehearsalLate = fault.New(fault.Gone, "rehearsal_expired",
+		"解密演练已超时。请重新开始。", "The time for this rehearsal is over. Begin again.")
 )
