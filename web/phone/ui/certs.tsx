@@ -1,6 +1,7 @@
 // 我的证书: what lies on this phone, with the server's word on it.
 import { useState } from 'preact/hooks'
 import { date, dateTime, daysUntil, groups, inDays } from '../../shared/format'
+import { type Problem, asProblem } from '../../shared/problem'
 import { serverTime } from '../../shared/servertime'
 import { Blank, Button, Dialog, Icon, Note, ProblemNote, Waiting, announce } from '../../shared/ui'
 import type { CertificateRecord, WaitingKey } from '../core/db'
@@ -9,6 +10,7 @@ import { t } from '../words/certs'
 import { t as extend } from '../words/extend'
 import { t as shell } from '../words/shell'
 import { Head, Text, providerName } from './bits'
+import { rehearse } from '../core/rehearsal'
 import { AskPin } from './pin'
 import { ExtendDialog } from './extend'
 import { go } from './route'
@@ -172,6 +174,9 @@ export function CertView({ id }: { id: string }) {
   const [unopened, setUnopened] = useState(false)
   const [deleting, setDeleting] = useState(false)
   const [extending, setExtending] = useState(false)
+  const [rehearsing, setRehearsing] = useState(false)
+  const [rehearsed, setRehearsed] = useState<boolean | undefined>(undefined)
+  const [unrehearsed, setUnrehearsed] = useState<Problem | undefined>(undefined)
 
   if (!record) {
     return (
@@ -201,6 +206,21 @@ export function CertView({ id }: { id: string }) {
     }
     return <AskPin context={<p>{t('pairOpenWhy')}</p>} onOpen={(under) => void open(under)} onCancel={() => setOpening(false)} />
   }
+  if (rehearsing) {
+    const run = async (under: CryptoKey) => {
+      setRehearsed(undefined)
+      setUnrehearsed(undefined)
+      setRehearsing(false)
+      try {
+        const passed = await rehearse(phone.api, record, under)
+        setRehearsed(passed)
+        announce(extend(passed ? 'rehearsed' : 'unrehearsed'), !passed)
+      } catch (e) {
+        setUnrehearsed(asProblem(e))
+      }
+    }
+    return <AskPin context={<p>{extend('rehearseWhy')}</p>} onOpen={(under) => void run(under)} onCancel={() => setRehearsing(false)} />
+  }
   const now = serverTime.now()
   const c = parseCertificate(record.der)
   const state = stateOf(record, c, now)
@@ -226,6 +246,11 @@ export function CertView({ id }: { id: string }) {
                   {extend('extend')}
                 </Button>
               )}
+              {record.twin && record.twin.keys.length > 0 && (
+                <Button kind="quiet" wide testid="cert-rehearse" onClick={() => (setMenu(false), setRehearsing(true))}>
+                  {extend('rehearse')}
+                </Button>
+              )}
               <Button kind="quiet-danger" wide testid="cert-delete" onClick={() => (setMenu(false), setDeleting(true))}>
                 {t('delete')}
               </Button>
@@ -234,6 +259,12 @@ export function CertView({ id }: { id: string }) {
         </div>
       </Head>
       <StateNote state={state} days={daysUntil(c.notAfter, now)} in_={inDays(c.notAfter, now)} />
+      {rehearsed !== undefined && (
+        <Note tone={rehearsed ? 'good' : 'danger'} testid="rehearsed" live>
+          <p>{extend(rehearsed ? 'rehearsed' : 'unrehearsed')}</p>
+        </Note>
+      )}
+      {unrehearsed && <ProblemNote problem={unrehearsed} meaning={extend('rehearseNot')} />}
       {kept && (
         <Note tone="warn" testid="cert-keep">
           <p>{extend('keep', { n: kept.count, at: dateTime(kept.last_opening) })}</p>

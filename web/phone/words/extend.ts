@@ -19,6 +19,11 @@ export const t = dictionary(
     keep: '这张证书的密钥仍要用来解密 {n} 个投标文件，最晚 {at} 开标。开标之前请勿删除，也不要卸载应用或更换手机。',
     keepTitle: '现在不能删除',
     history: '旧密钥只用来解密，不能签名。',
+    rehearse: '解密演练',
+    rehearseWhy: '输入 PIN，用这张证书的加密密钥解开一份测试密文，确认已投的标书还能解密。不会动用任何标书。',
+    rehearsed: '演练成功：用这张证书加密的投标文件可以在本机解密。',
+    unrehearsed: '演练没有成功：本机解不开测试密文。开标之前请立即致电 CA 服务商。',
+    rehearseNot: '演练没有进行，结果未知。',
     waits: '已续费，等待延期',
   },
   {
@@ -38,6 +43,11 @@ export const t = dictionary(
     keep: 'The key of this certificate is still needed to decrypt {n} {n:bid|bids}, the last opened on {at}. Until then do not delete it, remove the app, or change the phone.',
     keepTitle: 'It cannot be deleted now',
     history: ' The old key only decrypts, and never signs.',
+    rehearse: 'Decryption rehearsal',
+    rehearseWhy: 'Type the PIN: a test is decrypted with the encryption key of this certificate, to see that bids handed in can still be read. No bid is touched.',
+    rehearsed: 'It worked: bids encrypted to this certificate can be decrypted on this phone.',
+    unrehearsed: 'It did not work: this phone cannot open the test. Call the authority at once, before the opening.',
+    rehearseNot: 'The rehearsal was not carried out; nothing is known from it.',
     waits: 'Paid, waiting to be extended',
   },
 )

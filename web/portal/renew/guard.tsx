@@ -53,6 +53,7 @@ export function GuardPanel({ guard, children }: { guard: Guard; children?: Compo
   return (
     <Note tone={guard.acknowledged ? 'plain' : 'danger'} title={guard.acknowledged ? r('guardDone') : r('guardTitle')} testid={guard.acknowledged ? 'guard-done' : 'guard-open'}>
       <OpenBids open={guard.open} />
+      {guard.rehearsed_at && <p class="small">{r('rehearsedAt', { at: dateTime(guard.rehearsed_at) })}</p>}
       <p>{either(guard.advice_zh, guard.advice_en)}</p>
       <p>
         {r('callFirst', { name: providerName(guard.provider) })} <Lines phones={guard.provider.phones} />

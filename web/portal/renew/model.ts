@@ -21,6 +21,7 @@ export interface Guard {
   acknowledged: boolean
   evidence?: string
   last_opening?: string
+  rehearsed_at?: string
   advice_zh: string
   advice_en: string
   provider: ProviderLine
