@@ -116,6 +116,7 @@ type world struct {
 	checks *identity.Service
 	files  *upload.Store
 	certs  *mobilecert.Certificates
+	token  []byte
 }
 
 func newWorld(t testing.TB) *world {
