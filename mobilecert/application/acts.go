@@ -67,7 +67,11 @@ func (a *Application) move(x act, to State, at time.Time, by mobilecert.Actor, n
 	}
 	a.State, a.Since, a.Hold = to, at, nil
 	a.happened(x.name, at, by, note)
-	if key := notices[to]; key != "" {
+	key := notices[to]
+	if to == Issued && a.Shipment != nil && a.Shipment.Carrier != Pickup {
+		key = "application_shipped"
+	}
+	if key != "" {
 		a.Owe(effect.New(effect.Push, at, map[string]string{"key": key, "account": a.Account.ID, "application": a.ID}))
 	}
 	return nil

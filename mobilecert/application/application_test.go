@@ -103,6 +103,9 @@ func TestUKeyPaid(t *testing.T) {
 	w.relay()
 	c, err := w.certs.Get(ctx, a.Certificate)
 	check(t, err)
+	if last := a.Pending[len(a.Pending)-2]; last.Kind != effect.Push || last.Data["key"] != "application_shipped" {
+		t.Errorf("tells %+v", last)
+	}
 	if a.State != Issued || a.Shipment.Number != "SF123" || c.Medium != mobilecert.UKey || owes(w.now(a.ID), cashier.EffectCompleted) != 1 {
 		t.Errorf("%+v, %+v", a, c)
 	}

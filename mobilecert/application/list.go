@@ -41,12 +41,10 @@ func (s *Service) Queue(ctx context.Context, q QueueQuery) ([]*Application, stor
 		q.State = Review
 	}
 	words := strings.ToLower(strings.TrimSpace(q.Q))
-	page := q.Limit
-	if words != "" || q.Product != "" || q.Waits != "" {
-		page = 100
-	}
 	out, at := []*Application{}, q.After
-	for seen := 0; seen < queueScan; seen += page {
+	for seen := 0; seen < queueScan; {
+		page := q.Limit - len(out)
+		seen += page
 		list, next, err := s.docs.Query(ctx, store.Query{Index: "queue", Prefix: store.KeyPrefix(string(q.State)), After: at, Limit: page})
 		if err != nil {
 			return nil, "", err
