@@ -33,7 +33,7 @@ export const t = dictionary(
     lead: 'Once the renewal is paid, the extension is confirmed here. A new certificate is made, the binding moves to it, and the old one can no longer sign.',
     unknown: 'It is not known whether bids are waiting to be opened, so it cannot be extended now.',
     stopped: '{n} {n:bid|bids} encrypted to this certificate {n:is|are} not opened yet',
-    opens: 'opened on {at}',
+    opens: 'opens on {at}',
     call: 'Call {name} before you extend:',
     acknowledge: 'Extend all the same: sign',
     goOn: 'Extend',
