@@ -17,7 +17,7 @@ type Rate struct {
 
 // DefaultRate is far below what push services allow, and far above what people
 // cause.
-var DefaultRate = Rate{PerSecond: 200, Burst: 400}
+var DefaultRate = Rate{PerSecond: 500, Burst: 500}
 
 // gate bounds a channel: so many in a second, and none for a while when it has
 // failed several times running. Without it the end of an outage would be met with

@@ -41,7 +41,7 @@ func main() {
 		return
 	}
 	var o options
-	flag.StringVar(&o.job, "job", bindJob.name, "the kind of flow: bind or issue")
+	flag.StringVar(&o.job, "job", bindJob.name, "the kind of flow: bind or issue; reminders or push for what leaves the house")
 	flag.IntVar(&o.flows, "flows", 10000, "flows to measure; 0 for none")
 	flag.IntVar(&o.concurrency, "concurrency", 64, "flows at once (with -rate: at most)")
 	flag.StringVar(&o.sig, "sig", "ES256", "signature of the statements: ES256, RS256 or SM2SM3")
@@ -67,6 +67,13 @@ func main() {
 	defer stop()
 	if *figures {
 		if err := o.figures(ctx, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	if slices.Contains(drains, o.job) {
+		if err := o.drain(ctx, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
 			os.Exit(1)
 		}
