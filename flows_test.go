@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,6 +15,9 @@ import (
 	"github.com/go-rod/rod"
 	"github.com/go-rod/rod/lib/input"
 
+	"certlink/account"
+	"certlink/internal/clock"
+	"certlink/internal/seal"
 	"certlink/web"
 )
 
@@ -27,6 +33,43 @@ func standard(t *testing.T) settings {
 		t.Fatal(err)
 	}
 	return c.Serve.settings
+}
+
+// demoTemplate is a data directory with the demo people in it. Their passwords cost
+// what passwords must, so they are made once.
+var demoTemplate = sync.OnceValues(func() (dir string, err error) {
+	if dir, err = os.MkdirTemp("", "certlink-demo-*"); err != nil {
+		return "", err
+	}
+	db, err := (&settings{Data: dir, Store: "embedded"}).openStore(context.Background())
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	ring, err := seal.Load(filepath.Join(dir, "secret.key"))
+	if err != nil {
+		return "", err
+	}
+	accounts, err := account.New(account.Config{Store: db, Clock: clock.System, Seal: ring, Demo: true, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return "", err
+	}
+	defer accounts.Close()
+	return dir, accounts.EnsureDemo(context.Background())
+})
+
+// demoData is a copy of it.
+func demoData(t *testing.T) string {
+	t.Helper()
+	template, err := demoTemplate()
+	dir := t.TempDir()
+	if err == nil {
+		err = os.CopyFS(dir, os.DirFS(template))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // serve starts the whole program in demo mode, as make run does, on a port of
@@ -53,7 +96,7 @@ func serveProgram(t *testing.T, change ...func(*program)) (p *program, origin st
 	}
 	origin = "http://" + ln.Addr().String()
 	s := standard(t)
-	s.Addr, s.Data, s.Demo, s.StartsPerMin = ln.Addr().String(), t.TempDir(), true, 300
+	s.Addr, s.Data, s.Demo, s.StartsPerMin = ln.Addr().String(), demoData(t), true, 300
 	p = &program{settings: s}
 	for _, c := range change {
 		c(p)

@@ -67,7 +67,7 @@ func newProcess(t *testing.T, env ...string) *process {
 	}
 	addr := ln.Addr().String()
 	ln.Close()
-	p := &process{t: t, origin: "http://" + addr, data: t.TempDir(), out: &lockedBuffer{}}
+	p := &process{t: t, origin: "http://" + addr, data: demoData(t), out: &lockedBuffer{}}
 	p.env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.data, "CERTLINK_ADDR=" + addr, "CERTLINK_DATA=" + p.data,
 		"CERTLINK_DEMO=true", "CERTLINK_STARTS_PER_MINUTE=100000"}, env...)
 	t.Cleanup(func() {
