@@ -23,10 +23,12 @@ var envelopeCiphers = []asn1.ObjectIdentifier{{1, 2, 156, 10197, 1, 104}, {1, 2,
 // (SM2EnvelopedKey of GM/T 0009-2023, DER or base64), as far as it can be read without
 // the key that opens it: its form, and that the public key in it is the certified one.
 func ReadEnvelope(in []byte, certified crypto.PublicKey) ([]byte, error) {
-	der := bytes.TrimSpace(in)
-	if len(der) == 0 || len(der) > maxEnvelope {
+	if len(in) == 0 || len(in) > maxEnvelope {
 		return nil, errors.New("no envelope, or one far too large")
 	}
+	der := in
+	// DER is taken as it is: its last octet may well look like a blank. Base64 of a
+	// SEQUENCE begins with M.
 	if der[0] != 0x30 {
 		text := bytes.Join(bytes.Fields(der), nil)
 		raw, err := base64.StdEncoding.DecodeString(string(text))

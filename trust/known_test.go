@@ -1,11 +1,13 @@
 package trust
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"encoding/base64"
 	"errors"
 	"math/big"
 	"testing"
@@ -92,6 +94,27 @@ func TestKnownRSA(t *testing.T) {
 	} {
 		if knownKey(key) == "" {
 			t.Errorf("%s passes", name)
+		}
+	}
+}
+
+// TestEnvelopeEndsAsItWill: the last octet is of a ciphertext, and may be any.
+func TestEnvelopeEndsAsItWill(t *testing.T) {
+	key, err := sm2.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := sm2.MarshalEnvelopedPrivateKey(rand.Reader, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, last := range []byte{'\n', ' ', '\t', 0, 0xff} {
+		der[len(der)-1] = last
+		text := []byte(base64.StdEncoding.EncodeToString(der))
+		for form, in := range map[string][]byte{"DER": der, "base64": text, "base64 in lines": append(append(text[:8:8], "\r\n"...), append(text[8:], '\n')...)} {
+			if got, err := ReadEnvelope(in, key.Public()); err != nil || !bytes.Equal(got, der) {
+				t.Errorf("%s ending in %#x: %v", form, last, err)
+			}
 		}
 	}
 }
