@@ -34,6 +34,7 @@ type journal struct {
 	file   *os.File
 	gen    uint64
 	at     int64  // where the next record begins
+	head   []byte // until it is durable
 	buf    []byte // the record that is being made
 }
 
@@ -82,7 +83,7 @@ func (j *journal) next(gen uint64) (*journal, error) {
 		f.Close()
 		return nil, err
 	}
-	return &journal{dir: j.dir, schema: j.schema, file: f, gen: gen, at: int64(len(head)), buf: j.buf}, nil
+	return &journal{dir: j.dir, schema: j.schema, file: f, gen: gen, at: int64(len(head)), head: head, buf: j.buf}, nil
 }
 
 // start begins a record.
@@ -126,7 +127,9 @@ func (j *journal) text(s string) {
 }
 
 // sync makes the record durable. After an error it is not known whether it is; the
-// next record is written over it.
+// next record is written over it. The system may have dropped what it could not sync,
+// and say nothing of it the next time: so the header is written again as well, until
+// a sync has covered it.
 func (j *journal) sync() error {
 	body := j.buf[recordHead:]
 	if len(body) > maxRecord {
@@ -134,12 +137,18 @@ func (j *journal) sync() error {
 	}
 	binary.LittleEndian.PutUint32(j.buf, uint32(len(body)))
 	binary.LittleEndian.PutUint32(j.buf[4:], sum(j.gen, body))
+	if j.head != nil {
+		if _, err := j.file.WriteAt(j.head, 0); err != nil {
+			return err
+		}
+	}
 	if _, err := j.file.WriteAt(j.buf, j.at); err != nil {
 		return err
 	}
 	if err := datasync(j.file); err != nil {
 		return err
 	}
+	j.head = nil
 	j.at += int64(len(j.buf))
 	if cap(j.buf) > 4<<20 {
 		j.buf = nil // a rare large one is not kept

@@ -136,6 +136,40 @@ func TestTornJournal(t *testing.T) {
 	}
 }
 
+// TestHeaderIsWrittenUntilItIsSynced: a first sync that fails may have lost the
+// header, of which nobody would hear again.
+func TestHeaderIsWrittenUntilItIsSynced(t *testing.T) {
+	dir := t.TempDir()
+	j, err := (&journal{dir: dir, schema: encodeSchema(helperSchema)}).next(7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := j.file.Name()
+	whole := j.file
+	if j.file, err = os.Open(path); err != nil { // cannot be written
+		t.Fatal(err)
+	}
+	j.start()
+	j.nothing()
+	if err := j.sync(); err == nil {
+		t.Fatal("synced to a file that cannot be written")
+	}
+	j.file.Close()
+	if err := whole.Truncate(0); err != nil { // what the system dropped
+		t.Fatal(err)
+	}
+	j.file = whole
+	if err := j.sync(); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := readJournal(path); err != nil || r.gen != 7 || r.records != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if err := whole.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestDamagedJournal: when a journal that another one followed is not whole, the
 // store says so instead of going on without what is missing.
 func TestDamagedJournal(t *testing.T) {
