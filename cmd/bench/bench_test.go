@@ -77,7 +77,7 @@ func TestRun(t *testing.T) {
 
 // The other kind of flow: certificates issued.
 func TestRunIssue(t *testing.T) {
-	o := options{job: "issue", flows: 40, concurrency: 4, sig: "ES256", warm: -1}
+	o := options{job: "issue", flows: 40, concurrency: 4, sig: "ES256", revocation: noSource, warm: -1}
 	r, err := o.run(t.Context())
 	if err != nil {
 		t.Fatal(err)
