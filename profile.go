@@ -7,7 +7,7 @@ import (
 )
 
 // profile writes where the program spends processor time into a file, until the
-// function that it returns is called. `make profile` makes default.pgo of it.
+// function that it returns is called; go tool pprof reads it.
 func profile(file string) (stop func(), err error) {
 	if file == "" {
 		return func() {}, nil
