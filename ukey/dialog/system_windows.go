@@ -115,15 +115,22 @@ func (credUI) Confirm(ctx context.Context, q Question) (bool, error) {
 	if err1 != nil || err2 != nil {
 		return false, ErrNone.Becausef("the text holds a NUL")
 	}
-	const yesNo, warning, secondIsDefault, systemModal, foreground, yes = 0x4, 0x30, 0x100, 0x1000, 0x10000, 6
-	done := make(chan uintptr, 1)
+	const yesNo, warning, secondIsDefault, systemModal, foreground, yes, no = 0x4, 0x30, 0x100, 0x1000, 0x10000, 6, 7
+	type answer struct {
+		button uintptr
+		err    error
+	}
+	done := make(chan answer, 1)
 	go func() {
-		rc, _, _ := messageBox.Call(0, uintptr(unsafe.Pointer(text)), uintptr(unsafe.Pointer(title)), yesNo|warning|secondIsDefault|systemModal|foreground)
-		done <- rc
+		rc, _, err := messageBox.Call(0, uintptr(unsafe.Pointer(text)), uintptr(unsafe.Pointer(title)), yesNo|warning|secondIsDefault|systemModal|foreground)
+		done <- answer{rc, err}
 	}()
 	select {
-	case rc := <-done:
-		return rc == yes, nil
+	case a := <-done:
+		if a.button != yes && a.button != no { // no window could be opened: nobody has said no
+			return false, ErrNone.Because(a.err)
+		}
+		return a.button == yes, nil
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
