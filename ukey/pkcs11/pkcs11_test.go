@@ -1,6 +1,7 @@
 package pkcs11_test
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -92,5 +93,25 @@ func TestOpenRefuses(t *testing.T) {
 	}
 	if _, err := pkcs11.Open("/etc/passwd", false); !errors.Is(err, ukey.ErrLibraryBroken) {
 		t.Error(err)
+	}
+}
+
+// A library whose structures lie without gaps on a system where they have some.
+func TestPacked(t *testing.T) {
+	holder := trusttest.Root(t, trust.RS256, "RSA CA").Leaf(t, trust.RS256)
+	packed := ukeytest.NewPacked11(t, holder.Cert.Raw)
+	m, err := pkcs11.Open(packed.Library, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	inv, err := m.Inventory(ctx)
+	if err != nil || len(inv.Tokens) != 1 || len(inv.Tokens[0].Certificates) != 1 || inv.Tokens[0].Serial != "20261125002" {
+		t.Fatalf("%+v, %v", inv, err)
+	}
+	token, digest := inv.Tokens[0], sha256.Sum256([]byte("statement"))
+	got, err := m.Sign(ctx, ukey.SignRequest{Token: token.ID, Certificate: token.Certificates[0].ID, PIN: ukey.PIN(packed.PIN), Algorithm: trust.RS256, Digest: digest[:]})
+	if err != nil || !bytes.HasSuffix(got, digest[:]) || len(got) != 51 {
+		t.Errorf("%x, %v", got, err)
 	}
 }

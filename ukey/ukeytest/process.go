@@ -131,15 +131,21 @@ func startBridge(t testing.TB, listen string, args ...string) *Bridge {
 			t.Logf("the bridge said:\n%s\nand wrote:\n%s", b.Log(), b.Audit())
 		}
 	})
+	b.await()
+	return b
+}
+
+// await waits until it answers.
+func (b *Bridge) await() {
+	b.t.Helper()
 	for range 1000 {
 		if resp, err := http.Get(b.Origin); err == nil {
 			resp.Body.Close()
-			return b
+			return
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	t.Fatalf("the bridge did not start:\n%s", b.Log())
-	return nil
+	b.t.Fatalf("the bridge did not start:\n%s", b.Log())
 }
 
 // Log is what it has printed.

@@ -41,10 +41,17 @@ func NewSoftSKF(t testing.TB) *SoftSKF {
 	if runtime.GOOS == "darwin" {
 		ext = ".dylib"
 	}
-	s := &SoftSKF{Library: filepath.Join(t.TempDir(), "libsoftskf"+ext), PIN: "824617", t: t}
-	if err := os.WriteFile(s.Library, compiled.code, 0o755); err != nil {
+	library := filepath.Join(t.TempDir(), "libsoftskf"+ext)
+	if err := os.WriteFile(library, compiled.code, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	return newToken(t, library)
+}
+
+// newToken puts a token beside a library.
+func newToken(t testing.TB, library string) *SoftSKF {
+	t.Helper()
+	s := &SoftSKF{Library: library, PIN: "824617", t: t}
 	if err := os.Mkdir(s.Library+".d", 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -12,19 +12,24 @@
  *
  * One device, one application, one container. Arithmetic is slow and plain. */
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#ifdef _WIN32
+#include <windows.h>
+#include <ntsecapi.h>
+#define API __declspec(dllexport) ULONG WINAPI
+#else
+#include <dlfcn.h>
 typedef uint32_t ULONG;
 typedef int32_t BOOL;
 typedef uint8_t BYTE;
 typedef void *HANDLE;
-
 #define API __attribute__((visibility("default"))) ULONG
+#endif
 
 enum {
   SAR_OK = 0, SAR_FAIL = 0x0A000001, SAR_INVALIDHANDLE = 0x0A000005, SAR_INVALIDPARAM = 0x0A000006,
@@ -37,11 +42,42 @@ enum {
 
 /* ---- files ---- */
 
+#ifdef _WIN32
+static HMODULE library;
+
+BOOL WINAPI DllMain(HINSTANCE me, DWORD reason, LPVOID reserved) {
+  (void)reason; (void)reserved;
+  library = me;
+  return TRUE;
+}
+
+static int path(char *out, size_t n, const char *name) {
+  char me[1024];
+  DWORD got = GetModuleFileNameA(library, me, sizeof me);
+  if (got == 0 || got == sizeof me) return 0;
+  return snprintf(out, n, "%s.d\\%s", me, name) < (int)n;
+}
+
+static void hang(void) { for (;;) Sleep(1000); }
+
+static int chance(BYTE *out, size_t n) { return RtlGenRandom(out, (ULONG)n); }
+#else
 static int path(char *out, size_t n, const char *name) {
   Dl_info me;
   if (!dladdr((void *)path, &me)) return 0;
   return snprintf(out, n, "%s.d/%s", me.dli_fname, name) < (int)n;
 }
+
+static void hang(void) { for (;;) sleep(1000); }
+
+static int chance(BYTE *out, size_t n) {
+  FILE *f = fopen("/dev/urandom", "rb");
+  if (!f) return 0;
+  size_t got = fread(out, 1, n, f);
+  fclose(f);
+  return got == n;
+}
+#endif
 
 static long get(const char *name, BYTE *out, size_t n) {
   char at[4096];
@@ -79,7 +115,7 @@ static ULONG misbehave(const char *function) {
   char mode[128] = {0}, name[64], what[32];
   if (get("mode", (BYTE *)mode, sizeof mode - 1) <= 0) return SAR_OK;
   if (sscanf(mode, "%63s %31s", name, what) != 2 || strcmp(name, function)) return SAR_OK;
-  if (!strcmp(what, "hang")) for (;;) sleep(1000);
+  if (!strcmp(what, "hang")) hang();
   if (!strcmp(what, "crash")) *nowhere = 1;
   if (!strcmp(what, "remove")) { unplug(); return SAR_DEVICE_REMOVED; }
   return (ULONG)strtoul(what, NULL, 16);
@@ -250,14 +286,6 @@ static int times(num k, num x, num y, num *ox, num *oy) {
   return 1;
 }
 
-static int chance(BYTE *out, size_t n) {
-  FILE *f = fopen("/dev/urandom", "rb");
-  if (!f) return 0;
-  size_t got = fread(out, 1, n, f);
-  fclose(f);
-  return got == n;
-}
-
 /* sm2_sign is GB/T 32918.2 §6.1 from the digest on. */
 static int sm2_sign(num d, num e, num *r, num *s) {
   for (;;) {
@@ -369,7 +397,7 @@ API SKF_VerifyPIN(HANDLE h, ULONG kind, char *pin, ULONG *left) {
   get("pin", (BYTE *)want, sizeof want - 1);
   if (strcmp(pin, want)) {
     *left = --n;
-    snprintf(text, sizeof text, "%u", n);
+    snprintf(text, sizeof text, "%u", (unsigned)n);
     put("left", text);
     return n ? SAR_PIN_INCORRECT : SAR_PIN_LOCKED;
   }
