@@ -52,6 +52,7 @@ func (l look) String() string { return fmt.Sprintf("%s-%s-%d", l.lang, l.colours
 // light and dark, wide and narrow: axe-core finds nothing, and nothing is wider
 // than the screen. CERTLINK_STATES narrows the run to ids that begin so.
 func TestAccessibility(t *testing.T) {
+	t.Parallel()
 	_, origin := serveProgram(t, func(p *program) { p.settings.BindingsEach, p.settings.StartsPerMin = 20, 6000 })
 	b := browser(t, awake)
 	h := &household{origin: origin, signed: map[string]*portal{}, phones: map[string]*phone.Phone{}}

@@ -117,6 +117,7 @@ func tokenFor(t *testing.T, p *program, login string) string {
 
 // A U-Key that is paid for: papers by mail, rejected once, corrected, accepted, made.
 func TestApplyingForAUKeyInABrowser(t *testing.T) {
+	t.Parallel()
 	p, origin := serveProgram(t)
 	clerk := open(t, browser(t, nil), "clerk", origin+"/portal/", 1280, 900)
 	clerk.tab = true
@@ -206,6 +207,7 @@ func TestApplyingForAUKeyInABrowser(t *testing.T) {
 // A mobile certificate that costs nothing: the face check does not match, then
 // passes; accepted, collected by the phone on the same screen, and ready to be bound.
 func TestApplyingForAMobileCertificateInABrowser(t *testing.T) {
+	t.Parallel()
 	_, origin := serveProgram(t)
 	b := browser(t, awake)
 	phone := open(t, b, "phone", origin+"/phone/", 412, 860)

@@ -63,6 +63,7 @@ func (p *person) choose(id, path string) {
 }
 
 func TestPayingInABrowser(t *testing.T) {
+	t.Parallel()
 	p, origin := serveProgram(t)
 	heard(p)
 	o := p.owes(t, "zhangwei", "a1", 20000)
@@ -163,6 +164,7 @@ func TestMistakesInPaymentSettings(t *testing.T) {
 // From an order that is paid and completed to the invoice in the mailbox's way: the
 // sample that demo mode makes, and one that a reviewer brings.
 func TestInvoiceInABrowser(t *testing.T) {
+	t.Parallel()
 	p, origin := serveProgram(t)
 	heard(p)
 	orders := []*cashier.Order{p.owes(t, "zhangwei", "i1", 20000), p.owes(t, "zhangwei", "i2", 8800)}

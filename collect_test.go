@@ -124,6 +124,7 @@ func other(digits string) string {
 // An accepted application's certificate, a pair, is collected by scanning; a
 // stranger's phone that scans the same code collects nothing. Lost, it is revoked.
 func TestCollectingAnApplication(t *testing.T) {
+	t.Parallel()
 	p, origin := serveProgram(t)
 	ctx := context.Background()
 	id := accepted(t, p, "lina", "huixin-mobile")

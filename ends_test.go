@@ -57,6 +57,7 @@ func (p *person) network(on bool) {
 // Every way in which a confirmation ends other than well, and the ways in without
 // a camera, on both screens.
 func TestEndsAndWays(t *testing.T) {
+	t.Parallel()
 	var ahead atomic.Int64 // of the server's clock
 	_, origin := serveProgram(t, func(p *program) {
 		p.clock = func() time.Time { return clock.System().Add(time.Duration(ahead.Load())) }
@@ -169,6 +170,7 @@ func TestEndsAndWays(t *testing.T) {
 
 // The language is a click away, is remembered, and goes along to the other pages.
 func TestLanguage(t *testing.T) {
+	t.Parallel()
 	origin := serve(t)
 	jar, err := browser(t, awake).Incognito()
 	if err != nil {
@@ -213,6 +215,7 @@ func TestLanguage(t *testing.T) {
 // The whole of the bind dialog by keyboard alone: the focus is never lost, never
 // leaves the dialog, and comes back to where it was.
 func TestKeyboardAlone(t *testing.T) {
+	t.Parallel()
 	origin := serve(t)
 	portal := own(t, browser(t, awake), "portal", origin+"/portal/", 1280, 860)
 	portal.see("login")

@@ -18,6 +18,7 @@ import (
 // A statement reaches the phone without a code: by the app's open stream and, while
 // the app is shut, by a push through FCM's API, after which it is found in the inbox.
 func TestPromptsReachThePhone(t *testing.T) {
+	t.Parallel()
 	google := fcmtest.New(t)
 	p, origin := serveProgram(t, func(p *program) {
 		p.settings.FCM, p.fcmOptions = google.Credentials(t), google.Options()

@@ -70,6 +70,7 @@ func (p *person) media(colours string, width int) {
 // The codes as screens show them, light and dark, wide and narrow, moving and
 // still, with script and without: a foreign decoder reads each, at 300 pixels.
 func TestCodesAreRead(t *testing.T) {
+	t.Parallel()
 	origin := serve(t)
 	b := browser(t, awake)
 	portal := own(t, b, "portal", origin+"/portal/", 1280, 800)
@@ -142,6 +143,7 @@ func (p *person) picture(selector string) []byte {
 // The whole course in a browser without script: forms, and a picture that is
 // loaded anew as long as the code is shown.
 func TestWithoutScript(t *testing.T) {
+	t.Parallel()
 	origin := serve(t)
 	ctx := t.Context()
 	h := &household{origin: origin, signed: map[string]*portal{}, phones: map[string]*phone.Phone{}}

@@ -40,6 +40,7 @@ func (p *person) signs(first bool) {
 // Pay, be asked on the phone, confirm, and the binding has the new certificate. A
 // bid that is not opened stops it until the holder has signed for it.
 func TestRenewedAndExtendedInABrowser(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	p, origin := serveProgram(t, func(p *program) { p.settings.RenewDaysBefore = 365 })
 	page, err := signIn(ctx, origin, "zhangwei", account.DemoPassword)

@@ -269,6 +269,7 @@ func TestLocalNetworkAccess(t *testing.T) {
 
 // The bridge is not there, then it is started, and the demo's tokens are in it.
 func TestDemoBridge(t *testing.T) {
+	t.Parallel()
 	listen := ukeytest.FreePort(t)
 	_, origin := serveProgram(t, func(p *program) { p.settings.BridgeOrigin = "http://" + listen })
 	d := &deskWorld{origin: origin, hand: ukeytest.NewPinentry(t), sent: &sentBodies{}}

@@ -66,6 +66,7 @@ func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 // A page of another site, named in CERTLINK_WIDGET_ORIGINS, shows the code, and is
 // told the end; one that is not named is told nothing.
 func TestWidgetOnAnotherSite(t *testing.T) {
+	t.Parallel()
 	var certlink string
 	srv := shop(t, &certlink)
 	named := strings.Replace(srv.URL, "127.0.0.1", "localhost", 1) // another site, not only another port
