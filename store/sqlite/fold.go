@@ -33,15 +33,18 @@ type folder struct {
 	// the store closes, when that did not succeed.
 	in   chan *layer
 	done chan error
+	// ended is closed when in was and nothing is under way any more.
+	ended chan struct{}
 
 	logged, logPages int // pages in SQLite's log since the last checkpoint, and their bound
 }
 
 func newFolder(db *DB, c *conn) *folder {
-	return &folder{db: db, c: c, in: make(chan *layer, 1), done: make(chan error, 1), logPages: logPages}
+	return &folder{db: db, c: c, in: make(chan *layer, 1), done: make(chan error, 1), ended: make(chan struct{}), logPages: logPages}
 }
 
 func (f *folder) loop() {
+	defer close(f.ended)
 	tick := time.NewTicker(idle)
 	defer tick.Stop()
 	for {

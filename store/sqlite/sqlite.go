@@ -263,6 +263,7 @@ func (db *DB) Close() error {
 	db.closing.Unlock()
 	<-db.writer.ended
 	close(db.writer.folder.in)
+	<-db.writer.folder.ended
 	// Collect the readers from whoever still reads; then no connection is in use.
 	for range cap(db.readers) {
 		<-db.readers
