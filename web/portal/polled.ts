@@ -29,10 +29,14 @@ export function usePolled<T>(url: string, moving: (value: T) => boolean): Polled
     running.current?.abort()
     const mine = new AbortController()
     running.current = mine
-    call<T>('GET', url, { signal: mine.signal }).then(
-      (found) => running.current === mine && !mine.signal.aborted && take(found),
-      (e: unknown) => running.current === mine && !isAbort(e) && setProblem(asProblem(e)),
-    )
+    call<T>('GET', url, { signal: mine.signal })
+      .then(
+        (found) => running.current === mine && !mine.signal.aborted && take(found),
+        (e: unknown) => running.current === mine && !isAbort(e) && setProblem(asProblem(e)),
+      )
+      .finally(() => {
+        if (running.current === mine) running.current = undefined
+      })
   }, [url])
   useEffect(() => {
     reload()
@@ -41,16 +45,16 @@ export function usePolled<T>(url: string, moving: (value: T) => boolean): Polled
   const follows = value !== undefined && moving(value)
   useEffect(() => {
     if (!follows) return
-    const timer = setInterval(() => {
-      if (!document.hidden) reload()
-    }, every)
-    const back = () => {
-      if (!document.hidden) reload()
+    // A reading that takes longer than the pause is waited for: cut off each time, it
+    // would never arrive.
+    const again = () => {
+      if (!document.hidden && !running.current) reload()
     }
-    document.addEventListener('visibilitychange', back)
+    const timer = setInterval(again, every)
+    document.addEventListener('visibilitychange', again)
     return () => {
       clearInterval(timer)
-      document.removeEventListener('visibilitychange', back)
+      document.removeEventListener('visibilitychange', again)
     }
   }, [follows, reload])
   return { value, problem, reload, take }
