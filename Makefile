@@ -8,7 +8,7 @@ run: web
 # Everything that is tested. Outside programs that tests need and do not find
 # are named with the way to get them; with CI=true their absence is an error.
 test: web check
-	go test -race -timeout 20m ./...
+	go test -race -timeout 40m ./...
 
 check:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt these:"; gofmt -l $$(git ls-files '*.go'); exit 1; }

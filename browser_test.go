@@ -124,15 +124,22 @@ func (p *person) patience() time.Duration { return cmp.Or(p.waits, patience) }
 // see waits for something with this test id.
 func (p *person) see(id string) *rod.Element {
 	p.t.Helper()
-	if p.tab {
-		_, err := p.page.Activate()
-		p.must(err)
+	for deadline := time.Now().Add(p.patience()); ; {
+		wait := time.Until(deadline)
+		if p.tab {
+			_, err := p.page.Activate()
+			p.must(err)
+			// A tab that is just being closed can still hand the front to another one.
+			wait = min(wait, 5*time.Second)
+		}
+		e, err := p.page.Timeout(wait).Element(`[data-testid="` + id + `"]`)
+		if err == nil {
+			return e.CancelTimeout()
+		}
+		if !time.Now().Before(deadline) {
+			p.t.Fatalf("%s does not see %s: %v\n%s", p.name, id, err, p.text())
+		}
 	}
-	e, err := p.page.Timeout(p.patience()).Element(`[data-testid="` + id + `"]`)
-	if err != nil {
-		p.t.Fatalf("%s does not see %s: %v\n%s", p.name, id, err, p.text())
-	}
-	return e.CancelTimeout()
 }
 
 func (p *person) text() string {
