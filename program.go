@@ -160,6 +160,9 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 		return err
 	}
 	config.Grants = grants{p}
+	if err := p.openSite(origin); err != nil {
+		return err
+	}
 	enroll := mobilecert.NewEnroll(config, certificates)
 	// The table of purposes: adding one is a line here.
 	purposes := []confirm.Purpose{mobilecert.NewBind(config, bindings), enroll}
@@ -197,7 +200,7 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 		Prompts: p.prompts, Phones: p.phones, Outbox: p.outbox, Bids: p.bids, Renewals: p.renewals,
 		Accounts: p.accounts, QR: p.qr, Desk: p.desk, Bridge: s.bridge(), DemoUKey: p.demoUKey(config, certificates), Engine: p.engine, Store: p.store,
 		Orders: p.orders, Sandbox: p.payments, Invoices: p.invoices,
-		Catalogue: p.catalogue, Certificates: certificates, Bindings: bindings, Products: config.Products.List(), Audit: p.audit, Uploads: p.uploads, Applications: p.applications, Faces: p.faces, FaceSandbox: p.faceSandbox, Authority: p.publications(certificates),
+		Catalogue: p.catalogue, Certificates: certificates, Bindings: bindings, Products: config.Products.List(), Audit: p.audit, Uploads: p.uploads, Applications: p.applications, Faces: p.faces, FaceSandbox: p.faceSandbox, SiteSandbox: p.siteSandbox, Authority: p.publications(certificates),
 		Assets: assets, Lasting: web.Lasting, Clock: p.clock, Log: p.log,
 		Registry: registry, MetricsToken: s.MetricsToken, Limits: s.limits(),
 	})
@@ -318,6 +321,7 @@ func (p *program) run(ctx context.Context, ln net.Listener) error {
 func (p *program) close() {
 	p.closeCashier()
 	p.closeFaces()
+	p.closeSite()
 	if p.accounts != nil {
 		p.accounts.Close()
 	}

@@ -45,6 +45,7 @@ type settings struct {
 	Cashier         cashierSettings `embed:""`
 	Faces           faceSettings    `embed:""`
 	renewalSettings `embed:""`
+	siteSettings    `embed:""`
 }
 
 // check completes the settings and finds every mistake at once.
@@ -112,6 +113,7 @@ func (s *settings) check() error {
 	}
 	s.Cashier.check(bad)
 	s.renewalSettings.check(bad)
+	s.siteSettings.check(bad)
 	if s.StartsPerMin < 1 || s.RequestsPerSec < 1 {
 		bad("CERTLINK_STARTS_PER_MINUTE and CERTLINK_REQUESTS_PER_SECOND must be 1 or more")
 	}

@@ -29,6 +29,11 @@ func (s *Server) renewalRoutes() {
 	s.add("POST", "/v1/renewals/:id/leave", signedIn, s.postRenewalLeave)
 	s.add("POST", "/v1/renewals/:id/certificate", signedIn, reviewer, s.postRenewalCertificate)
 	s.add("POST", "/v1/renewals/:id/identity", signedIn, reviewer, s.postRenewalIdentity)
+	s.add("POST", "/v1/extension-site/notice", s.postSiteNotice)
+	if s.SiteSandbox != nil {
+		s.addPage("GET", "/sandbox/extension/:id", (*call).publicHost, s.sitePage)
+		s.addPage("POST", "/sandbox/extension/:id", sentForm, s.siteAct)
+	}
 	s.bidRoutes()
 	s.phoneRenewalRoutes()
 }

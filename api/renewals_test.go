@@ -397,6 +397,14 @@ func (o *office) Status(context.Context, string) (*renewal.SiteStatus, error) {
 	return &st, nil
 }
 
+// Notice takes what is called good.
+func (o *office) Notice(header func(string) string, body []byte) (string, error) {
+	if header("Signature") != "good" {
+		return "", renewal.ErrNotice
+	}
+	return strings.Trim(string(body), `"`), nil
+}
+
 // A token's certificate: two clicks, a new certificate, and the proof by its holder.
 func TestATokenOverHTTP(t *testing.T) {
 	site := &office{away: true}
@@ -440,7 +448,14 @@ func TestATokenOverHTTP(t *testing.T) {
 	}
 	page.post(path+"/leave", map[string]string{}).ok(200)
 	site.status = renewal.SiteStatus{Step: renewal.StepApproved}
-	check(t, w.renewals.Sweep(ctx))
+	w.client().post("/v1/extension-site/notice", n.ID).refused(400, "extension_notice_invalid")
+	told := w.client().with("Signature", "good")
+	told.post("/v1/extension-site/notice", "nothing").refused(404, "renewal_unknown")
+	if n = d.read(n); n.Course.Step != "material" {
+		t.Fatalf("%+v", n.Course)
+	}
+	told.post("/v1/extension-site/notice", n.ID).ok(204)
+	told.post("/v1/extension-site/notice", n.ID).ok(204)
 	if n = d.read(n); n.State != "extending" || n.Course.Step != "approved" {
 		t.Fatalf("%+v", n)
 	}

@@ -38,6 +38,7 @@ import (
 	"certlink/mobilecert/identity"
 	facesandbox "certlink/mobilecert/identity/sandbox"
 	"certlink/mobilecert/renewal"
+	sitesandbox "certlink/mobilecert/renewal/site/sandbox"
 	"certlink/push"
 	"certlink/qr"
 	"certlink/store"
@@ -73,6 +74,7 @@ type Config struct {
 	Applications *application.Service
 	Faces        *identity.Service
 	FaceSandbox  *facesandbox.Service // in demo mode
+	SiteSandbox  *sitesandbox.Service // in demo mode
 	// Bridge is the desktop bridge that pages may talk to; DemoUKey certifies its
 	// software tokens, in demo mode only.
 	Bridge   Bridge

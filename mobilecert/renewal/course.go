@@ -125,6 +125,18 @@ func (v *Service) rejected(ctx context.Context, n *Renewal, note string) error {
 	return err
 }
 
+// Notice takes an authority's call-back.
+func (v *Service) Notice(ctx context.Context, header func(string) string, body []byte) error {
+	if v.cfg.Site == nil {
+		return ErrNotice.Becausef("no site is configured")
+	}
+	id, err := v.cfg.Site.Notice(header, body)
+	if err != nil {
+		return err
+	}
+	return v.Told(ctx, id)
+}
+
 // Told follows the course that an authority's call-back names. Nothing else in the
 // call-back counts: the authority is asked.
 func (v *Service) Told(ctx context.Context, renewal string) error {

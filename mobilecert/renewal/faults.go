@@ -43,6 +43,8 @@ var (
 		"暂时无法连接 CA 服务商平台，延期没有开始。请稍后重试，或致电 CA 服务商。", "The authority's site cannot be reached just now, so the extension was not begun. Try again later, or call the authority.")
 	ErrSiteRejected = fault.New(fault.Conflict, "authority_rejected",
 		"CA 服务商审核未通过，证书没有延期。请按审核意见修改材料，再次点击“去延期”。", "The authority's review turned the extension down. Mend the material as its note says, and choose “Extend” again.")
+	ErrNotice = fault.New(fault.Invalid, "extension_notice_invalid",
+		"通知的签名无效，未处理。", "The notice's signature is not valid; nothing was done.")
 	ErrNotLonger = fault.New(fault.Unprocessable, "successor_not_longer",
 		"该证书的有效期没有超过原证书，不是延期后的证书。请核对后重新提交。", "This certificate is not valid for longer than the old one, so it is no extension of it. Check which file it is.")
 )

@@ -11,6 +11,9 @@ type Site interface {
 	Begin(ctx context.Context, r SiteRequest) (*SiteOrder, error)
 	// Status tells how an extension stands now.
 	Status(ctx context.Context, ref string) (*SiteStatus, error)
+	// Notice reads a signed call-back and tells which renewal it is about; ErrNotice
+	// refuses one that is not the authority's.
+	Notice(header func(name string) string, body []byte) (renewal string, err error)
 }
 
 // SiteRequest is what the authority is told.
