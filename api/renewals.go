@@ -248,7 +248,7 @@ func (s *Server) postRenewalLeave(c *call) error {
 	if err := c.read(object{}); err != nil {
 		return err
 	}
-	back := s.Origin + "/portal/renew/" + id
+	back := s.Origin + "/portal/#/ca/renew/" + id
 	return s.answerRenewal(c, fiber.StatusOK)(s.Renewals.Leave(c.ctx, c.asks(), id, back))
 }
 

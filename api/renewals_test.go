@@ -389,6 +389,9 @@ func (o *office) Begin(_ context.Context, r renewal.SiteRequest) (*renewal.SiteO
 	if o.away {
 		return nil, errors.New("the line is down")
 	}
+	if !strings.HasSuffix(r.Back, "/portal/#/ca/renew/"+r.Renewal) {
+		return nil, errors.New("the way back is no page of the portal")
+	}
 	return &renewal.SiteOrder{Ref: "ref-" + r.Renewal, URL: "https://ca.example.cn/extend/" + r.Renewal}, nil
 }
 
