@@ -14,7 +14,7 @@ var (
 	ErrCancelled = fault.New(fault.Conflict, "bridge_cancelled",
 		"您在桌面窗口中取消了操作，未签名，也未执行任何操作。", "You cancelled in the window on the desktop; nothing was signed and nothing was done.")
 	ErrNone = fault.New(fault.Unavailable, "bridge_no_dialog",
-		"这台电脑无法弹出输入 PIN 码的系统窗口。请让管理员安装 pinentry 后重试。", "This computer cannot open the system's window for the PIN. Have the administrator install pinentry, then try again.")
+		"这台电脑无法弹出系统窗口。请让管理员检查桌面环境（Linux 上需安装 pinentry）后重试。", "This computer cannot open a window of the system. Have the administrator look at its desktop (on Linux, install pinentry), then try again.")
 )
 
 // Question is what the window shows.
