@@ -24,21 +24,7 @@ func (v *Service) Sweep(ctx context.Context) error {
 
 func (v *Service) each(ctx context.Context, s State, do func(context.Context, *Renewal) error) error {
 	q := store.Query{Index: "work", Prefix: store.KeyPrefix(string(s)), Limit: 100}
-	for {
-		list, next, err := v.docs.Query(ctx, q)
-		if err != nil {
-			return err
-		}
-		for _, n := range list {
-			if err := do(ctx, n); err != nil {
-				return err
-			}
-		}
-		if next == "" {
-			return nil
-		}
-		q.After = next
-	}
+	return v.docs.Walk(ctx, q, func(n *Renewal) error { return do(ctx, n) })
 }
 
 // look finishes an extension whose successor is there, and gives one up that has
