@@ -102,6 +102,7 @@ func (t till) Open(ctx context.Context, r renewal.OrderRequest) (string, error) 
 func (p *program) renewalHandlers() map[string]push.Handler {
 	return map[string]push.Handler{
 		mobilecert.EffectSupersede: p.renewals.CarrySuccessor,
+		mobilecert.EffectRevoked:   p.renewals.CarryRevoked,
 		bids.EffectGuard:           p.bids.CarryGuard,
 		bids.EffectAcknowledged:    p.renewals.CarryAcknowledged,
 	}

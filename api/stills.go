@@ -6,7 +6,6 @@ import (
 
 	"github.com/skip2/go-qrcode"
 
-	"certlink/confirm"
 	"certlink/qr"
 )
 
@@ -32,7 +31,7 @@ func (c *call) still() (*qrcode.QRCode, int, error) {
 	}
 	code, _ := c.s.QR.Code(q)
 	if code == "" {
-		if q.State == confirm.StateExpired {
+		if q.State == qr.Expired {
 			return nil, 0, qr.ErrExpired
 		}
 		return nil, 0, ErrStill.With("state", string(q.State))

@@ -399,7 +399,7 @@ func (w *world) settle() {
 	check(w.t, push.NewRelay(w.store, schema(), map[string]push.Handler{
 		effect.Audit: audit.New(w.store).Carry, cashier.EffectOrder: w.apps.CarryOrder, effect.Mail: done, qr.EffectNotMe: w.qr.CarryNotMe, effect.Webhook: done, effect.Push: done,
 		push.EffectPromptEnded: w.prompts.CarryEnded, push.EffectPrompt: w.prompts.Carry, mobilecert.EffectIssued: w.apps.CarryIssued,
-		mobilecert.EffectSupersede: w.renewals.CarrySuccessor, bids.EffectGuard: w.bids.CarryGuard,
+		mobilecert.EffectSupersede: w.renewals.CarrySuccessor, mobilecert.EffectRevoked: w.renewals.CarryRevoked, bids.EffectGuard: w.bids.CarryGuard,
 		bids.EffectAcknowledged: w.renewals.CarryAcknowledged, cashier.EffectCompleted: w.orders.CarryCompleted, cashier.EffectRefund: w.orders.CarryRefund, identity.EffectChecked: w.apps.CarryChecked,
 	}).Run(ctx))
 }

@@ -129,6 +129,7 @@ func (c *Certificate) move(to CertificateState, at time.Time, by Actor, evidence
 		c.WaitingSince = &at
 	case Revoked: // its holder is told, whoever did it
 		c.EndedAt = &at
+		c.Owe(effect.New(EffectRevoked, at, map[string]string{"certificate": c.ID}))
 		c.Owe(effect.New(effect.Push, at, map[string]string{"key": "certificate_revoked", "account": c.Account.ID, "device": c.Device, "certificate": c.ID}))
 	default:
 		c.EndedAt = &at

@@ -40,6 +40,10 @@ var Reasons = []string{
 // Code is the CRLReason; 0 for "" and for what is not in the list.
 func (r Reason) Code() int { return reasonCodes[r] }
 
+// EffectRevoked is owed when a certificate has been revoked: what was asked for it is
+// given up. Its data are "certificate", an id.
+const EffectRevoked = "certificate.revoked"
+
 // Revoke ends a certificate for good. It counts from the moment the write is
 // done: confirmations ask these records. Repeating it is refused with the
 // present state.
@@ -155,18 +159,27 @@ func (v *Certificates) EachRevoked(ctx context.Context, from time.Time, each fun
 	if !from.IsZero() {
 		q.From = store.Key(string(Revoked), store.TimeKey(from))
 	}
-	return v.docs.Walk(ctx, q, func(c *Certificate) error {
-		if c.Foreign {
+	for {
+		list, next, err := v.docs.Query(ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, c := range list {
+			if c.Foreign {
+				continue
+			}
+			each(c.record())
+			if c.Twin != nil {
+				twin := c.record()
+				twin.Serial = c.Twin.Serial
+				each(twin)
+			}
+		}
+		if next == "" {
 			return nil
 		}
-		each(c.record())
-		if c.Twin != nil {
-			twin := c.record()
-			twin.Serial = c.Twin.Serial
-			each(twin)
-		}
-		return nil
-	})
+		q.After = next
+	}
 }
 
 // StateOf finds the id of a certificate that was issued here and says how it

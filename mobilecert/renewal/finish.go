@@ -160,6 +160,9 @@ func (v *Service) CarryPrompt(ctx context.Context, e effect.Effect) error {
 // to extend what it has just acknowledged.
 func (v *Service) CarryAcknowledged(ctx context.Context, e effect.Effect) error {
 	c, err := v.cfg.Certificates.ByContent(ctx, e.Data["certificate"])
+	if errors.Is(err, mobilecert.ErrCertificateUnknown) {
+		return nil // of another authority: nothing is extended here
+	}
 	if err != nil {
 		return err
 	}

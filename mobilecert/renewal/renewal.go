@@ -8,6 +8,7 @@
 package renewal
 
 import (
+	"encoding/json"
 	"time"
 
 	"certlink/confirm"
@@ -82,6 +83,8 @@ type Renewal struct {
 	CreatedAt time.Time         `json:"created_at"`
 	PaidAt    *time.Time        `json:"paid_at,omitempty"`
 	EndedAt   *time.Time        `json:"ended_at,omitempty"`
+	// LookAt is when the sweeper looks next; nil once it is over.
+	LookAt *time.Time `json:"look_at,omitempty"`
 
 	Attempt *Attempt `json:"attempt,omitempty"`
 	// Asked counts the questions put to the phone; each has an id of its own.
@@ -118,6 +121,7 @@ func (r *Renewal) move(to State, at time.Time, by mobilecert.Actor, evidence, no
 		return ErrState.With("state", string(r.State)).Becausef("%s → %s", r.State, to)
 	}
 	r.State = to
+	r.looksAt(at.Add(lookSoon))
 	r.happened("renewal."+string(to), at, by, evidence, note)
 	switch to {
 	case Extension:
@@ -134,9 +138,19 @@ func (r *Renewal) move(to State, at time.Time, by mobilecert.Actor, evidence, no
 		r.notify("renewal_refunding", at)
 	}
 	if to.Over() {
-		r.EndedAt = &at
+		r.EndedAt, r.LookAt = &at, nil
 	}
 	return nil
+}
+
+func (r *Renewal) looksAt(at time.Time) { r.LookAt = &at }
+
+// dueAt is LookAt, also of a renewal that an older version has written without one.
+func (r *Renewal) dueAt() time.Time {
+	if r.LookAt == nil {
+		return r.CreatedAt
+	}
+	return *r.LookAt
 }
 
 // happened writes the history, and owes the audit log and the integrator's
@@ -199,7 +213,8 @@ var collection = store.Collection{Name: "renewals", Indexes: []store.Index{
 	{Name: "certificate", Unique: true}, // while it is not over
 	{Name: "account"},                   // account, time, id
 	{Name: "organisation"},              // organisation, time, id
-	{Name: "work"},                      // state and since when, while the server looks after it
+	{Name: "due"},                       // when the sweeper looks at it next
+	{Name: "unextended"},                // since when it is paid, until it is extended
 	{Name: effect.Index},
 }}
 
@@ -215,8 +230,11 @@ func record(s store.Store) store.Record[Renewal] {
 			if !r.State.Over() {
 				ix["certificate"] = r.Certificate.ID
 			}
-			if r.State == Payment || r.State == Extension || r.State == Extending {
-				ix["work"] = store.Key(string(r.State), store.TimeKey(r.since()))
+			if r.looked() {
+				ix["due"] = store.TimeKey(r.dueAt())
+			}
+			if r.PaidAt != nil && (r.State == Extension || r.State == Extending) {
+				ix["unextended"] = store.TimeKey(*r.PaidAt)
 			}
 			if len(r.Pending) > 0 {
 				ix[effect.Index] = store.TimeKey(r.Pending[0].At)
@@ -225,13 +243,15 @@ func record(s store.Store) store.Record[Renewal] {
 		}}
 }
 
-// since is when the present state began, as far as it matters to the sweeper.
-func (r *Renewal) since() time.Time {
-	if r.State == Extending && r.Attempt != nil {
-		return r.Attempt.Since
+// Reindex derives the index values of a stored renewal again, where a newer version
+// declares more of them.
+func Reindex(d store.Doc) (map[string]string, error) {
+	r := new(Renewal)
+	if err := json.Unmarshal(d.Body, r); err != nil {
+		return nil, err
 	}
-	if r.PaidAt != nil {
-		return *r.PaidAt
-	}
-	return r.CreatedAt
+	return record(nil).Index(r), nil
 }
+
+// Owns says whether the collection is this package's.
+func Owns(name string) bool { return name == collection.Name }

@@ -11,6 +11,7 @@ import (
 	"certlink/mobilecert"
 	"certlink/mobilecert/bids"
 	"certlink/mobilecert/renewal"
+	"certlink/push"
 	"certlink/trust"
 	"certlink/trust/trusttest"
 )
@@ -167,7 +168,7 @@ func TestAnOpenBidStopsTheExtension(t *testing.T) {
 		check(t, w.settle())
 		q, err := w.confirms(t, ph, nil)
 		check(t, err)
-		if q == nil || q.State != confirm.StateConfirmed || q.Purpose() != "acknowledge" {
+		if q == nil || q.State != push.PromptConfirmed || q.Purpose() != "acknowledge" {
 			t.Fatalf("acknowledging: %+v", q)
 		}
 		check(t, w.settle())
@@ -238,6 +239,42 @@ func TestRevokedBetweenPaymentAndExtension(t *testing.T) {
 }
 
 // Revoked before anything was paid: nothing is owed any more.
+// Revoked in the moment in which a renewal is begun, or while it is being extended: no
+// word of the revocation comes any more, and it is found all the same.
+func TestRevokedUnheard(t *testing.T) {
+	w := newWorld(t)
+	ph := w.Enrolled("li", "demo-p256")
+	w.due(ph)
+	n := w.paid(ph)
+	_, err := w.Certificates.Revoke(ctx, ph.Doc.ID, mobilecert.Actor{ID: "admin"}, mobilecert.KeyCompromise)
+	check(t, err)
+	check(t, w.renewals.Sweep(ctx))
+	w.state(n.ID, renewal.Extension) // it is not looked at all the time
+	w.Clock.Advance(time.Minute)
+	check(t, w.renewals.Sweep(ctx))
+	w.state(n.ID, renewal.Refunding)
+}
+
+// What waits for its holder is looked at once a day, not by every sweep.
+func TestSweepingLeavesAloneWhatIsNotDue(t *testing.T) {
+	w := newWorld(t)
+	ph := w.Enrolled("li", "demo-p256")
+	w.due(ph)
+	n := w.paid(ph)
+	looks := 0
+	for range 2 * 24 * 60 {
+		w.Clock.Advance(time.Minute)
+		before := w.read(n.ID).LookAt
+		check(t, w.renewals.Sweep(ctx))
+		if !w.read(n.ID).LookAt.Equal(*before) {
+			looks++
+		}
+	}
+	if looks < 2 || looks > 3 {
+		t.Errorf("it was looked at %d times in two days", looks)
+	}
+}
+
 func TestRevokedBeforePayment(t *testing.T) {
 	w := newWorld(t)
 	ph := w.Enrolled("li", "demo-p256")

@@ -123,6 +123,7 @@ func (v *Service) create(ctx context.Context, by mobilecert.Who, c *mobilecert.C
 		ID: id.New(), State: Payment, Account: c.Account, Certificate: subject(c), Device: c.Device,
 		PriceFen: terms.PriceFen, Term: terms.Term, By: mobilecert.Actor{ID: by.Account, Name: by.Name}, Requester: from, CreatedAt: now,
 	}
+	r.looksAt(now.Add(lookSoon))
 	r.happened("renewal.started", now, r.By, "", "")
 	if err := v.docs.Create(ctx, r); err != nil {
 		return nil, err

@@ -122,12 +122,14 @@ func TestTheCourseAtTheSandbox(t *testing.T) {
 	if got := s.read(n.ID); got.Course.Step != renewal.StepReview {
 		t.Fatalf("%+v", got.Course)
 	}
+	s.Clock.Advance(time.Minute)
 	check(t, s.renewals.Sweep(ctx))
 	if got := s.read(n.ID); got.Course.Step != renewal.StepApproved {
 		t.Fatalf("%+v", got.Course)
 	}
 	s.acts(t, n.ID, sandbox.Extend)
 	refused(t, s.box.Do(ctx, n.ID, sandbox.Extend), renewal.ErrState)
+	s.Clock.Advance(time.Minute)
 	check(t, s.renewals.Sweep(ctx))
 	got := s.state(n.ID, renewal.Extended)
 	fresh, err := s.Certificates.Get(ctx, got.Attempt.Successor)

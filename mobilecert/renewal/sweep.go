@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"certlink/internal/effect"
 	"certlink/mobilecert"
 	"certlink/store"
 )
@@ -13,18 +14,76 @@ import (
 // way: longer than any carrier tries.
 const givenUp = 24 * time.Hour
 
-// Sweep looks after what waits: extensions that a crash has left, and paid ones
-// whose certificate has ended. Anyone may sweep at any time.
-func (v *Service) Sweep(ctx context.Context) error {
-	if err := v.each(ctx, Extending, v.look); err != nil {
-		return err
-	}
-	return errors.Join(v.each(ctx, Payment, v.ended), v.each(ctx, Extension, v.ended))
+// The pauses between two looks at a renewal.
+const (
+	lookSoon = 30 * time.Second
+	// lookMost is the longest while that an authority's work is waited for.
+	lookMost = 5 * time.Minute
+	// lookDaily is for what only the holder can bring on.
+	lookDaily = 24 * time.Hour
+)
+
+// looked says whether a renewal in this state is looked after by the sweeper.
+func (r *Renewal) looked() bool {
+	return r.State == Payment || r.State == Extension || r.State == Extending
 }
 
-func (v *Service) each(ctx context.Context, s State, do func(context.Context, *Renewal) error) error {
-	q := store.Query{Index: "work", Prefix: store.KeyPrefix(string(s)), Limit: 100}
-	return v.docs.Walk(ctx, q, func(n *Renewal) error { return do(ctx, n) })
+// pause is how long the sweeper leaves a renewal alone that it has looked at. The
+// authority is asked less and less often while nothing happens there.
+func (r *Renewal) pause(now time.Time) time.Duration {
+	if r.State != Extending {
+		return lookDaily
+	}
+	since := r.Attempt.Since
+	if r.Course != nil {
+		since = r.Course.SteppedAt
+	}
+	return min(max(now.Sub(since)/60, lookSoon), lookMost)
+}
+
+// Sweep looks after what waits and is due: extensions that a crash has left, the
+// authority's word on others, and what was asked for a certificate that has ended.
+// Anyone may sweep at any time. One that cannot be looked at keeps the others from
+// nothing.
+func (v *Service) Sweep(ctx context.Context) error {
+	q := store.Query{Index: "due", Below: store.TimeKey(v.cfg.Clock().Add(time.Microsecond)), Limit: 100}
+	var failed error
+	for {
+		list, next, err := v.docs.Query(ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, n := range list {
+			if err := v.lookAt(ctx, n); err != nil {
+				failed = errors.Join(failed, err)
+			}
+		}
+		if next == "" || ctx.Err() != nil {
+			return failed
+		}
+		q.After = next
+	}
+}
+
+// lookAt looks at one renewal, and says when the next time is. One that has moved
+// on meanwhile has said so itself.
+func (v *Service) lookAt(ctx context.Context, n *Renewal) error {
+	do := v.ended
+	if n.State == Extending {
+		do = v.look
+	}
+	if err := do(ctx, n); err != nil {
+		return err
+	}
+	_, err := v.change(ctx, n.ID, func(now *Renewal) error {
+		if !now.looked() || now.State != n.State || !now.dueAt().Equal(n.dueAt()) {
+			return store.ErrUnchanged
+		}
+		at := v.cfg.Clock()
+		now.looksAt(at.Add(now.pause(at)))
+		return nil
+	})
+	return err
 }
 
 // look finishes an extension whose successor is there, and gives one up that has
@@ -53,7 +112,10 @@ func (v *Service) look(ctx context.Context, n *Renewal) error {
 		if !stale {
 			return nil
 		}
-		return v.cfg.Certificates.Abandon(ctx, c.ID) // the next round finds it declined
+		if err := v.cfg.Certificates.Abandon(ctx, c.ID); err != nil {
+			return err
+		}
+		return v.look(ctx, n) // which finds it declined, or made just now
 	}
 	return v.finish(ctx, n.ID, c, c.Device)
 }
@@ -77,4 +139,14 @@ func (v *Service) ended(ctx context.Context, n *Renewal) error {
 		return n.move(Refunding, v.cfg.Clock(), n.By, "", "certificate revoked")
 	})
 	return err
+}
+
+// CarryRevoked is the handler for mobilecert.EffectRevoked: what was asked for the
+// certificate is given up at once.
+func (v *Service) CarryRevoked(ctx context.Context, e effect.Effect) error {
+	n, err := v.Open(ctx, e.Data["certificate"])
+	if err != nil || n == nil {
+		return err
+	}
+	return v.ended(ctx, n)
 }

@@ -14,8 +14,7 @@ const unextendedPage = 200
 // done their part: confirmed on the phone or, with a token, handed in the material or
 // made the second click. It is what people are reminded of until it is done.
 func (v *Service) Unextended(ctx context.Context, after store.Cursor) ([]*Renewal, store.Cursor, error) {
-	// Both states begin with these letters, and no other in this index does.
-	list, next, err := v.docs.Query(ctx, store.Query{Index: "work", Prefix: "exten", After: after, Limit: unextendedPage})
+	list, next, err := v.docs.Query(ctx, store.Query{Index: "unextended", After: after, Limit: unextendedPage})
 	return slices.DeleteFunc(list, func(n *Renewal) bool {
 		return n.State == Extending && (n.Course == nil || n.Course.Step == StepReview)
 	}), next, err

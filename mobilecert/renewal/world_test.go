@@ -126,7 +126,7 @@ func (w *world) start(s store.Store) *process {
 				return nil
 			}
 			return p.renewals.CarryIssued(ctx, e)
-		}, mobilecert.EffectSupersede: p.renewals.CarrySuccessor,
+		}, mobilecert.EffectSupersede: p.renewals.CarrySuccessor, mobilecert.EffectRevoked: p.renewals.CarryRevoked,
 		bids.EffectGuard: p.ledger.CarryGuard, bids.EffectAcknowledged: p.renewals.CarryAcknowledged,
 	})
 	return p
@@ -204,7 +204,7 @@ func (w *world) extends(ph *mobiletest.Phone) *push.Prompt {
 	key := trusttest.Key(w.T, ph.Holder.Alg)
 	q, err := w.confirms(w.T, ph, key)
 	check(w.T, err)
-	if q == nil || q.State != confirm.StateConfirmed {
+	if q == nil || q.State != push.PromptConfirmed {
 		w.T.Fatalf("the question ended so: %+v", q)
 	}
 	w.Take(ph, q.Result, key, ph.Holder.Alg)
