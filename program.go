@@ -34,6 +34,7 @@ import (
 	"certlink/mobilecert"
 	"certlink/mobilecert/application"
 	"certlink/mobilecert/identity"
+	"certlink/mobilecert/renewal"
 	"certlink/push"
 	"certlink/qr"
 	"certlink/store"
@@ -86,6 +87,9 @@ func reindex(collection string, d store.Doc) (map[string]string, error) {
 	}
 	if push.Owns(collection) {
 		return push.Reindex(collection, d)
+	}
+	if renewal.Owns(collection) {
+		return renewal.Reindex(d)
 	}
 	return mobilecert.Reindex(collection, d)
 }
@@ -254,19 +258,22 @@ func (p *program) openPush(origin string) error {
 		return err
 	}
 	p.audit = audit.New(p.store)
+	handlers := map[string]push.Handler{}
+	channels[push.WorkChannel] = &push.Work{Handlers: handlers}
 	p.outbox = push.NewOutbox(p.store, p.clock, channels)
 	p.openNotices(origin)
 	p.openReminders()
-	handlers := map[string]push.Handler{
+	maps.Copy(handlers, map[string]push.Handler{
 		effect.Audit:   p.audit.Carry,
 		effect.Webhook: p.outbox.Carry(effect.Webhook),
 		qr.EffectNotMe: p.qr.CarryNotMe,
-	}
+	})
 	maps.Copy(handlers, p.renewalHandlers())
 	maps.Copy(handlers, p.orderHandlers())
 	maps.Copy(handlers, p.promptHandlers())
 	maps.Copy(handlers, p.applicationHandlers())
 	p.relay = push.NewRelay(p.store, schema(), handlers)
+	p.relay.GivenUp = p.outbox.TakeOver
 	return nil
 }
 

@@ -103,6 +103,9 @@ type messageView struct {
 }
 
 func showMessage(m *push.Message) messageView {
+	if m.Work != nil {
+		return messageView{m.ID, m.Channel, string(m.State), m.Work.Kind, stamp(m.At), m.Tries, m.Error}
+	}
 	about := m.Data["key"]
 	for _, name := range []string{"template", "act"} {
 		if about == "" {

@@ -30,6 +30,8 @@ type Message struct {
 	Device  string            `json:"device,omitempty"` // the phone it is for
 	// Collapse: while one with this name waits, another says nothing new.
 	Collapse string `json:"collapse,omitempty"`
+	// Work is an effect that the relay has given up.
+	Work *effect.Effect `json:"work,omitempty"`
 }
 
 // Lane is how urgent a message is. Each lane of each channel is a queue of its own,

@@ -18,6 +18,7 @@ import (
 	"certlink/internal/audit"
 	"certlink/internal/clock"
 	"certlink/internal/effect"
+	"certlink/internal/fault"
 	"certlink/push"
 	"certlink/store"
 	"certlink/store/sqlite"
@@ -249,6 +250,96 @@ func TestGivenUpIsKeptForTheOperator(t *testing.T) {
 	dead, _, err := box.DeadLetters(ctx, "", 10)
 	if err != nil || len(dead) != 1 || !strings.Contains(dead[0].Error, "410") {
 		t.Fatalf("%+v, %v", dead, err)
+	}
+}
+
+// What is refused for good lies among the dead letters; an operator has it done again.
+func TestWorkGivenUpIsDoneAgain(t *testing.T) {
+	h := newHouse(t)
+	refusal := fault.Of(push.ErrChannel)
+	var got []effect.Effect
+	work := func(_ context.Context, e effect.Effect) error {
+		if refusal != nil {
+			return refusal
+		}
+		got = append(got, e)
+		return nil
+	}
+	handlers := map[string]push.Handler{"order.refund": work, effect.Audit: h.log.Carry}
+	box := push.NewOutbox(h.db, h.clock.Now, map[string]push.Channel{push.WorkChannel: &push.Work{Handlers: handlers}})
+	r := push.NewRelay(h.db, h.schema, handlers)
+	r.GivenUp = box.TakeOver
+	h.owe(t, "t", "order.refund", effect.Audit)
+	owed, _, err := h.things.Get(ctx, "t")
+	must(t, err)
+	for range 2 {
+		must(t, r.Run(ctx))
+		must(t, box.Deliver(ctx))
+	}
+	if v, _, _ := h.things.Get(ctx, "t"); len(v.Pending) != 0 {
+		t.Fatalf("what was refused stands in the way: %+v", v.Pending)
+	}
+	again := func(want int) string {
+		t.Helper()
+		dead, _, err := box.DeadLetters(ctx, "", 10)
+		must(t, err)
+		if len(dead) != want || want > 0 && (dead[0].Error != push.ErrChannel.Code || dead[0].Work.Kind != "order.refund") {
+			t.Fatalf("dead letters: %+v", dead)
+		}
+		if want == 0 {
+			return ""
+		}
+		return dead[0].ID
+	}
+	id := again(1)
+	_, err = box.Resend(ctx, id)
+	must(t, err)
+	must(t, box.Deliver(ctx))
+	again(1) // refused again
+	refusal = nil
+	_, err = box.Resend(ctx, id)
+	must(t, err)
+	for range 2 {
+		must(t, box.Deliver(ctx))
+	}
+	again(0)
+	if len(got) != 1 || got[0].ID != owed.Pending[0].ID || got[0].Data["id"] != "t" || !got[0].At.Equal(owed.Pending[0].At) {
+		t.Fatalf("done: %+v", got)
+	}
+}
+
+// One document whose effect fails keeps nothing from the others, and what is refused
+// only for now stays owed.
+func TestAFailureStaysWhereItIs(t *testing.T) {
+	h := newHouse(t)
+	busy := true
+	handlers := map[string]push.Handler{effect.Audit: h.log.Carry, "prompt": func(context.Context, effect.Effect) error {
+		if busy {
+			return push.ErrPromptsMany
+		}
+		return nil
+	}}
+	r := push.NewRelay(h.db, h.schema, handlers)
+	r.GivenUp = func(_ context.Context, e effect.Effect, err error) error {
+		t.Errorf("given up: %+v, %v", e, err)
+		return nil
+	}
+	h.owe(t, "a", effect.Audit, "prompt", effect.Audit)
+	for i := range 200 {
+		h.owe(t, "b"+strconv.Itoa(i), effect.Audit)
+	}
+	if err := r.Run(ctx); !errors.Is(err, push.ErrPromptsMany) {
+		t.Fatal(err)
+	}
+	list, _, err := h.log.List(ctx, "", "", 1000)
+	must(t, err)
+	if a, _, _ := h.things.Get(ctx, "a"); len(list) != 201 || len(a.Pending) != 2 {
+		t.Fatalf("%d of 201 carried out, %d of 2 left", len(list), len(a.Pending))
+	}
+	busy = false
+	must(t, r.Run(ctx))
+	if a, _, _ := h.things.Get(ctx, "a"); len(a.Pending) != 0 {
+		t.Fatalf("still owed: %+v", a.Pending)
 	}
 }
 

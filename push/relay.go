@@ -10,8 +10,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"certlink/confirm"
 	"certlink/internal/effect"
-	"certlink/internal/fault"
 	"certlink/store"
 )
 
@@ -25,6 +25,9 @@ type Relay struct {
 	store       store.Store
 	collections []string
 	handlers    map[string]Handler
+	// GivenUp is told of an effect that is refused for good, before it is struck from
+	// its document: at least once. nil: it is only logged.
+	GivenUp func(ctx context.Context, e effect.Effect, refusal error) error
 }
 
 // NewRelay serves the collections that declare effect.Index.
@@ -54,10 +57,12 @@ func (r *Relay) Run(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			g, gctx := errgroup.WithContext(ctx)
+			// Not one context for all: what fails in one document keeps the others from
+			// nothing.
+			var g errgroup.Group
 			g.SetLimit(relayWidth)
 			for _, d := range docs {
-				g.Go(func() error { return r.carry(gctx, name, d) })
+				g.Go(func() error { return r.carry(ctx, name, d) })
 			}
 			if err := g.Wait(); err != nil {
 				failed = err
@@ -79,23 +84,20 @@ func (r *Relay) carry(ctx context.Context, collection string, d store.Doc) error
 		return err
 	}
 	done := map[string]bool{}
+	var failed error
 	for _, e := range pending {
 		handle := r.handlers[e.Kind]
 		if handle == nil {
 			slog.Error("an effect of an unknown kind is left where it is", "kind", e.Kind, "collection", collection)
 			continue
 		}
-		if err := handle(ctx, e); err != nil {
-			if f := fault.Of(err); f != nil && f.Kind != fault.Unavailable && f.Kind != fault.Internal {
-				slog.Warn("an effect cannot be carried out and is given up", "kind", e.Kind, "code", f.Code)
-			} else {
-				return err
-			}
+		if failed = r.handle(ctx, handle, e); failed != nil {
+			break // the next one may build on it
 		}
 		done[e.ID] = true
 	}
 	if len(done) == 0 {
-		return nil
+		return failed
 	}
 	body, rest, err := effect.Strip(d.Body, done)
 	if err != nil {
@@ -111,7 +113,21 @@ func (r *Relay) carry(ctx context.Context, collection string, d store.Doc) error
 	}
 	err = r.store.Replace(ctx, collection, store.Doc{ID: d.ID, Rev: d.Rev, Body: body, Index: index})
 	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound) {
-		return nil // the document has moved on; the next round strikes them
+		err = nil // the document has moved on; the next round strikes them
 	}
-	return err
+	return errors.Join(failed, err)
+}
+
+// handle carries out one effect. What is refused for good is given up: it would
+// stand in the way of all that is owed behind it.
+func (r *Relay) handle(ctx context.Context, handle Handler, e effect.Effect) error {
+	err := handle(ctx, e)
+	if !confirm.Final(err) {
+		return err
+	}
+	slog.Warn("an effect is refused for good and given up", "kind", e.Kind, "effect", e.ID, "err", err)
+	if r.GivenUp == nil {
+		return nil
+	}
+	return r.GivenUp(ctx, e, err)
 }

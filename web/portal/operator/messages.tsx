@@ -23,7 +23,7 @@ interface OutboxMessage {
 
 const say = dictionary(
   {
-    lead: '多次尝试后仍未送达的消息。排除原因后可以重新发送；手机上的待确认和通知不受影响，打开应用就能看到。',
+    lead: '多次尝试后仍未送达的消息，以及被拒绝而未完成的后续处理（如退款）。排除原因后可以重新发送或重做；手机上的待确认和通知不受影响，打开应用就能看到。',
     caption: '未送达消息',
     at: '时间',
     channel: '渠道',
@@ -45,9 +45,10 @@ const say = dictionary(
     mail: '邮件',
     sms: '短信',
     webhook: '回调',
+    work: '平台内部处理',
   },
   {
-    lead: 'What could not be delivered after all tries. Once the cause is mended it can be sent again. What waits on phones is not affected: it is there when the app is opened.',
+    lead: 'What could not be delivered after all tries, and work that was refused and is not done, such as a refund. Once the cause is mended it can be sent, or done, again. What waits on phones is not affected: it is there when the app is opened.',
     caption: 'Undelivered messages',
     at: 'Time',
     channel: 'Channel',
@@ -69,6 +70,7 @@ const say = dictionary(
     mail: 'Letter',
     sms: 'Short message',
     webhook: 'Webhook',
+    work: 'Work within the service',
   },
 )
 
