@@ -17,7 +17,7 @@ import (
 type phonePrompt struct {
 	Prompt     string                   `json:"prompt"`
 	Purpose    string                   `json:"purpose"`
-	State      push.PromptState         `json:"state"`
+	State      confirm.State         `json:"state"`
 	CreatedAt  string                   `json:"created_at"`
 	ExpiresAt  string                   `json:"expires_at"`
 	EndedAt    string                   `json:"ended_at,omitempty"`

@@ -17,7 +17,7 @@ import (
 type promptView struct {
 	ID        string            `json:"id"`
 	Purpose   string            `json:"purpose"`
-	State     push.PromptState  `json:"state"`
+	State     confirm.State  `json:"state"`
 	Seq       int64             `json:"seq"`
 	CreatedAt string            `json:"created_at"`
 	OpensAt   string            `json:"opens_at,omitempty"`

@@ -21,7 +21,7 @@ import (
 type qrView struct {
 	ID              string            `json:"id"`
 	Purpose         string            `json:"purpose"`
-	State           qr.State          `json:"state"`
+	State           confirm.State          `json:"state"`
 	Seq             int64             `json:"seq"`
 	CreatedAt       string            `json:"created_at"`
 	ExpiresAt       string            `json:"expires_at"`

@@ -6,6 +6,7 @@ import (
 
 	"github.com/skip2/go-qrcode"
 
+	"certlink/confirm"
 	"certlink/qr"
 )
 
@@ -31,7 +32,7 @@ func (c *call) still() (*qrcode.QRCode, int, error) {
 	}
 	code, _ := c.s.QR.Code(q)
 	if code == "" {
-		if q.State == qr.Expired {
+		if q.State == confirm.StateExpired {
 			return nil, 0, qr.ErrExpired
 		}
 		return nil, 0, ErrStill.With("state", string(q.State))

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"certlink/confirm"
 	"certlink/desk"
 	"certlink/internal/fault"
 	"certlink/internal/id"
@@ -38,7 +39,7 @@ func (s *Server) ukeyRoutes() {
 type ukeyView struct {
 	ID            string                   `json:"id"`
 	Purpose       string                   `json:"purpose"`
-	State         desk.State               `json:"state"`
+	State         confirm.State            `json:"state"`
 	CreatedAt     string                   `json:"created_at"`
 	ExpiresAt     string                   `json:"expires_at"`
 	Provider      *mobilecert.ProviderName `json:"provider,omitempty"`

@@ -12,89 +12,29 @@ import (
 	"certlink/store"
 )
 
-// State of a session.
-type State string
+// Open: the page has the statement; the holder of the U-Key acts next. The other
+// states are those of all carriers.
+const Open confirm.State = "open"
 
-const (
-	Open      State = "open"      // the page has the statement; the holder of the U-Key acts next
-	Accepted  State = "accepted"  // the signature is stored; the server owes the act
-	Confirmed State = "confirmed" // done
-	Failed    State = "failed"    // not done, with a code that says why
-	Cancelled State = "cancelled" // the page gave up
-	Expired   State = "expired"   // nobody signed in time
-)
-
-// next lists every transition there is.
-var next = map[State][]State{
-	Open:     {Accepted, Cancelled, Expired},
-	Accepted: {Confirmed, Failed},
-}
-
-// Over reports whether the state is final.
-func (s State) Over() bool { return next[s] == nil }
+var steps = confirm.Steps{Open: {confirm.StateAccepted, confirm.StateCancelled, confirm.StateExpired}}
 
 // Session is the aggregate: everything about one statement for a U-Key.
 type Session struct {
 	ID      string `json:"id"`
-	State   State  `json:"state"`
 	Browser string `json:"browser"` // hash of the secret that the page holds
 	Account string `json:"account"` // who began it
 
-	Confirmation confirm.Confirmation `json:"confirmation"`
-
-	CreatedAt time.Time  `json:"created_at"`
-	ExpiresAt time.Time  `json:"expires_at"`
-	EndedAt   *time.Time `json:"ended_at,omitempty"`
-	// RetryAt is when the sweeper tries an owed act again.
-	RetryAt *time.Time `json:"retry_at,omitempty"`
-	Tries   int        `json:"tries,omitempty"`
-
-	Result  *confirm.Result `json:"result,omitempty"`
-	Failure *Failure        `json:"failure,omitempty"`
-
-	effect.Owing
+	CreatedAt time.Time `json:"created_at"`
+	confirm.Course
 }
 
-// Failure is told in the words that all carriers share.
-type Failure = confirm.Failure
-
-// move is the one transition function.
-func (s *Session) move(to State, now time.Time, t Times) error {
-	allowed := false
-	for _, n := range next[s.State] {
-		allowed = allowed || n == to
+// moved records what goes with a step.
+func (s *Session) moved(now time.Time) {
+	if s.State == confirm.StateFailed {
+		e := s.audit(now, "session.failed")
+		e.Data["code"] = s.Failure.Code
+		s.Owe(e)
 	}
-	if !allowed {
-		return ErrOver.With("state", string(s.State)).Becausef("%s → %s", s.State, to)
-	}
-	s.State = to
-	switch {
-	case to == Accepted:
-		retry := now.Add(t.Retry)
-		s.RetryAt = &retry
-	case to.Over():
-		s.EndedAt, s.RetryAt = &now, nil
-	}
-	return nil
-}
-
-// settle ends a session whose time is over.
-func (s *Session) settle(now time.Time, t Times) bool {
-	if s.State == Open && !now.Before(s.ExpiresAt) {
-		return s.move(Expired, now, t) == nil
-	}
-	return false
-}
-
-// due is when the sweeper must look at the session next.
-func (s *Session) due(t Times) time.Time {
-	switch {
-	case s.EndedAt != nil:
-		return s.EndedAt.Add(t.Keep)
-	case s.RetryAt != nil:
-		return *s.RetryAt
-	}
-	return s.ExpiresAt
 }
 
 // audit makes the log entry of a session's change.
@@ -121,12 +61,9 @@ func sessionRecord(s store.Store, t Times) store.Record[Session] {
 	return store.Record[Session]{Store: s, Collection: collection,
 		ID: func(v *Session) string { return v.ID },
 		Index: func(v *Session) map[string]string {
-			ix := map[string]string{"due": store.TimeKey(v.due(t))}
+			ix := v.Index(t.Keep)
 			if !v.State.Over() {
 				ix["open"] = v.Account
-			}
-			if len(v.Pending) > 0 {
-				ix[effect.Index] = store.TimeKey(v.Pending[0].At)
 			}
 			return ix
 		}}

@@ -132,7 +132,7 @@ func TestConfirmOnce(t *testing.T) {
 		jws := w.sign(w.holder, s) // SM2 signatures differ each time
 		wg.Go(func() {
 			got, err := servers[i%2].Confirm(ctx, s.ID, "page", jws)
-			if err != nil || got.State != desk.Confirmed || got.Result.ID != s.Confirmation.StatementID() {
+			if err != nil || got.State != confirm.StateConfirmed || got.Result.ID != s.Confirmation.StatementID() {
 				t.Errorf("%+v, %v", got, err)
 			}
 		})
@@ -152,7 +152,7 @@ func TestAnActThatIsOwed(t *testing.T) {
 	s := w.start()
 	w.act.fail = store.ErrUnavailable
 	got, err := w.desk.Confirm(ctx, s.ID, "page", w.sign(w.holder, s))
-	if err != nil || got.State != desk.Accepted {
+	if err != nil || got.State != confirm.StateAccepted {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	if _, err := w.desk.Cancel(ctx, s.ID, "page"); err != nil {
@@ -164,7 +164,7 @@ func TestAnActThatIsOwed(t *testing.T) {
 	if err := after.Sweep(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if got, err = after.Owned(ctx, s.ID, "page"); err != nil || got.State != desk.Confirmed {
+	if got, err = after.Owned(ctx, s.ID, "page"); err != nil || got.State != confirm.StateConfirmed {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	w.clock.Advance(25 * time.Hour)
@@ -180,7 +180,7 @@ func TestARefusedAct(t *testing.T) {
 	s := w.start()
 	w.act.fail = fault.New(fault.Conflict, "test_refused", "不行", "no")
 	got, err := w.desk.Confirm(ctx, s.ID, "page", w.sign(w.holder, s))
-	if err != nil || got.State != desk.Failed || got.Failure.Code != "test_refused" || len(got.Pending) != 1 {
+	if err != nil || got.State != confirm.StateFailed || got.Failure.Code != "test_refused" || len(got.Pending) != 1 {
 		t.Fatalf("%+v, %v", got, err)
 	}
 }
@@ -205,7 +205,7 @@ func TestEndings(t *testing.T) {
 	w.want(err, desk.ErrUnknown)
 
 	s = w.start()
-	if s, err = w.desk.Cancel(ctx, s.ID, "page"); err != nil || s.State != desk.Cancelled {
+	if s, err = w.desk.Cancel(ctx, s.ID, "page"); err != nil || s.State != confirm.StateCancelled {
 		t.Fatalf("%+v, %v", s, err)
 	}
 	_, err = w.desk.Confirm(ctx, s.ID, "page", w.sign(w.holder, s))

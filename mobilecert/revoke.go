@@ -159,27 +159,18 @@ func (v *Certificates) EachRevoked(ctx context.Context, from time.Time, each fun
 	if !from.IsZero() {
 		q.From = store.Key(string(Revoked), store.TimeKey(from))
 	}
-	for {
-		list, next, err := v.docs.Query(ctx, q)
-		if err != nil {
-			return err
-		}
-		for _, c := range list {
-			if c.Foreign {
-				continue
-			}
-			each(c.record())
-			if c.Twin != nil {
-				twin := c.record()
-				twin.Serial = c.Twin.Serial
-				each(twin)
-			}
-		}
-		if next == "" {
+	return v.docs.Walk(ctx, q, func(c *Certificate) error {
+		if c.Foreign {
 			return nil
 		}
-		q.After = next
-	}
+		each(c.record())
+		if c.Twin != nil {
+			twin := c.record()
+			twin.Serial = c.Twin.Serial
+			each(twin)
+		}
+		return nil
+	})
 }
 
 // StateOf finds the id of a certificate that was issued here and says how it

@@ -25,7 +25,7 @@ func (v *Prompts) For(ctx context.Context, id, device string) (*Prompt, error) {
 		return p, nil
 	}
 	// The receipt: whoever caused it sees that the phone has it.
-	return v.change(ctx, p.ID, func(p *Prompt, now time.Time) error {
+	return v.course.Change(ctx, p.ID, func(p *Prompt, now time.Time) error {
 		if p.SeenAt != nil || p.State != PromptOpen {
 			return store.ErrUnchanged
 		}
@@ -42,24 +42,13 @@ func (p *Prompt) standsBefore(device string) error {
 	return nil
 }
 
-// open answers for a prompt that may still be worked on.
-func (p *Prompt) open() error {
-	switch p.State {
-	case PromptOpen, PromptAccepted:
-		return nil
-	case PromptExpired:
-		return ErrPromptExpired
-	}
-	return ErrPromptOver.With("state", string(p.State))
-}
-
 // Key takes the phone's request for a new key and makes the statement with it.
 func (v *Prompts) Key(ctx context.Context, id, device string, csr []byte) (*Prompt, error) {
-	return v.change(ctx, id, func(p *Prompt, now time.Time) error {
+	return v.course.Change(ctx, id, func(p *Prompt, now time.Time) error {
 		if err := p.standsBefore(device); err != nil {
 			return err
 		}
-		if err := p.open(); err != nil {
+		if err := v.course.Open(p); err != nil {
 			return err
 		}
 		made := p.Confirmation.Statement != nil
@@ -74,9 +63,7 @@ func (v *Prompts) Key(ctx context.Context, id, device string, csr []byte) (*Prom
 	})
 }
 
-// Confirm takes the signed statement. The answer comes after the act; if the
-// act cannot be done just now, the prompt stays accepted and the sweeper does
-// it. Confirming again, with the same key, gives the same answer.
+// Confirm takes the signed statement; see confirm.Carrier.
 func (v *Prompts) Confirm(ctx context.Context, id, device, jws string) (*Prompt, error) {
 	p, err := v.Get(ctx, id)
 	if err != nil {
@@ -85,61 +72,7 @@ func (v *Prompts) Confirm(ctx context.Context, id, device, jws string) (*Prompt,
 	if err := p.standsBefore(device); err != nil {
 		return nil, err
 	}
-	var verified *confirm.Verified
-	switch {
-	case p.State == PromptOpen:
-		if verified, err = v.Engine.Verify(ctx, &p.Confirmation, device, jws); err != nil {
-			return nil, err
-		}
-		p, err = v.change(ctx, p.ID, func(p *Prompt, now time.Time) error {
-			switch {
-			case p.State == PromptAccepted || p.State == PromptConfirmed:
-				verified = nil // another request of this phone was faster
-				return store.ErrUnchanged
-			case p.State != PromptOpen:
-				return p.open()
-			}
-			p.Confirmation.Accept(verified, now)
-			return p.move(PromptAccepted, now, v.Times)
-		})
-		if err != nil {
-			return nil, err
-		}
-	case p.State == PromptAccepted, p.State == PromptConfirmed, p.State == PromptFailed && p.Confirmation.JWS != "":
-	default:
-		return nil, p.open()
-	}
-	if verified == nil {
-		if err := v.Engine.SameSignature(&p.Confirmation, device, jws); err != nil {
-			return nil, err
-		}
-	}
-	if p.State == PromptAccepted {
-		return v.act(ctx, p, verified)
-	}
-	return p, nil
-}
-
-// act does what the prompt owes.
-func (v *Prompts) act(ctx context.Context, p *Prompt, verified *confirm.Verified) (*Prompt, error) {
-	return v.acts.Do(ctx, p.ID, &p.Confirmation, p.Device, verified, func(ctx context.Context, o confirm.Outcome) (*Prompt, error) {
-		return v.change(ctx, p.ID, func(p *Prompt, now time.Time) error {
-			switch {
-			case p.State != PromptAccepted:
-				return store.ErrUnchanged
-			case o.Result != nil:
-				p.Result = o.Result
-				return p.move(PromptConfirmed, now, v.Times)
-			case o.Refused != nil:
-				p.fail(o.Refused)
-				return p.move(PromptFailed, now, v.Times)
-			}
-			p.Tries++
-			retry := confirm.RetryAt(now, v.Times.Retry, p.Tries)
-			p.RetryAt = &retry
-			return nil
-		})
-	})
+	return v.course.Confirm(ctx, p, jws)
 }
 
 // Reject ends a prompt because its holder said no.
@@ -157,21 +90,21 @@ func (v *Prompts) NotMe(ctx context.Context, id, device string) (*Prompt, error)
 }
 
 func (v *Prompts) refuse(ctx context.Context, id, device string, r confirm.Reason) (*Prompt, error) {
-	return v.change(ctx, id, func(p *Prompt, now time.Time) error {
+	return v.course.Change(ctx, id, func(p *Prompt, now time.Time) error {
 		if err := p.standsBefore(device); err != nil {
 			return err
 		}
-		if p.State == PromptRejected {
+		if p.State == confirm.StateRejected {
 			return store.ErrUnchanged // the reply was lost
 		}
 		if p.State != PromptOpen {
-			if err := p.open(); err != nil {
+			if err := v.course.Open(p); err != nil {
 				return err
 			}
 			return ErrPromptOver.With("state", string(p.State))
 		}
 		p.Reason = &r
-		return p.move(PromptRejected, now, v.Times)
+		return v.course.Move(p, confirm.StateRejected, now)
 	})
 }
 
@@ -182,10 +115,10 @@ func (v *Prompts) Cancel(ctx context.Context, id string) (*Prompt, error) {
 	if err != nil {
 		return nil, err
 	}
-	return v.change(ctx, p.ID, func(p *Prompt, now time.Time) error {
-		if p.State.Over() || p.State == PromptAccepted {
+	return v.course.Change(ctx, p.ID, func(p *Prompt, now time.Time) error {
+		if p.State.Over() || p.State == confirm.StateAccepted {
 			return store.ErrUnchanged
 		}
-		return p.move(PromptCancelled, now, v.Times)
+		return v.course.Move(p, confirm.StateCancelled, now)
 	})
 }

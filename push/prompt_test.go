@@ -165,7 +165,7 @@ func (w *asking) open(id string, change ...func(*push.PromptRequest)) *push.Prom
 	return p
 }
 
-func (w *asking) state(id string, want push.PromptState) *push.Prompt {
+func (w *asking) state(id string, want confirm.State) *push.Prompt {
 	w.t.Helper()
 	p, err := w.prompts.Get(ctx, id)
 	must(w.t, err)
@@ -241,7 +241,7 @@ func TestTwentyRequestsShowOnePrompt(t *testing.T) {
 	for i := range got {
 		p, err := w.prompts.Open(ctx, push.PromptRequest{ID: fmt.Sprint("cause", i), Request: request(), Device: "phone1", Collapse: "renewal 1"})
 		must(t, err)
-		if p.State != push.PromptConfirmed {
+		if p.State != confirm.StateConfirmed {
 			t.Fatalf("a repeat is %s", p.State)
 		}
 	}
@@ -275,7 +275,7 @@ func TestConfirmOnceThoughRepeated(t *testing.T) {
 		jws := w.sign(w.holder, p) // ECDSA differs each time
 		g.Go(func() {
 			done, err := w.prompts.Confirm(ctx, "a", "phone1", jws)
-			if err != nil || done.State != push.PromptConfirmed {
+			if err != nil || done.State != confirm.StateConfirmed {
 				t.Errorf("%v, %v", done, err)
 			}
 		})
@@ -294,13 +294,13 @@ func TestAcceptedIsFinishedAfterACrash(t *testing.T) {
 	w.act.set(func(c *counted) { c.fail = errors.New("the store is away") })
 	done, err := w.prompts.Confirm(ctx, "a", "phone1", w.sign(w.holder, p))
 	must(t, err)
-	if done.State != push.PromptAccepted {
+	if done.State != confirm.StateAccepted {
 		t.Fatal(done.State)
 	}
 	w.act.set(func(c *counted) { c.fail = nil })
 	w.clock.Advance(10 * time.Second)
 	must(t, w.server().Sweep(ctx)) // another process, which knows only what is stored
-	w.state("a", push.PromptConfirmed)
+	w.state("a", confirm.StateConfirmed)
 	w.acted(1)
 }
 
@@ -404,7 +404,7 @@ func TestAnEffectAsksAndIsToldOfARefusal(t *testing.T) {
 	w.act.set(func(c *counted) { c.refuse = no })
 	data["id"] = "b"
 	must(t, w.prompts.Carry(ctx, effect.New(push.EffectPrompt, w.clock.Now(), data)))
-	if p := w.state("b", push.PromptFailed); p.Failure.Code != "test_refused" {
+	if p := w.state("b", confirm.StateFailed); p.Failure.Code != "test_refused" {
 		t.Fatalf("%+v", p.Failure)
 	}
 	w.relay()
@@ -441,7 +441,7 @@ func TestEndedPromptsArePurgedLast(t *testing.T) {
 	must(t, err)
 	w.clock.Advance(31 * 24 * time.Hour)
 	must(t, w.prompts.Sweep(ctx))
-	w.state("a", push.PromptCancelled) // its effects are still owed
+	w.state("a", confirm.StateCancelled) // its effects are still owed
 	w.relay()
 	must(t, w.prompts.Sweep(ctx))
 	_, err = w.prompts.Get(ctx, "a")

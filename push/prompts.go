@@ -51,14 +51,18 @@ type PromptsConfig struct {
 // memory that matters: any server can take any step of any prompt.
 type Prompts struct {
 	PromptsConfig
-	prompts store.Record[Prompt]
-	acts    confirm.Acting[Prompt]
+	course confirm.Carrier[Prompt]
 }
 
 // NewPrompts makes the service.
 func NewPrompts(c PromptsConfig) *Prompts {
-	v := &Prompts{PromptsConfig: c, prompts: promptRecord(c.Store, c.Times)}
-	v.acts.Engine = c.Engine
+	v := &Prompts{PromptsConfig: c}
+	v.course = confirm.Carrier[Prompt]{
+		Engine: c.Engine, Clock: c.Clock, Record: promptRecord(c.Store, c.Times), Retry: c.Times.Retry,
+		Of: func(p *Prompt) *confirm.Course { return &p.Course }, Steps: promptSteps, Asks: PromptOpen,
+		Moved: (*Prompt).moved, Told: v.told, Waiting: v.waiting,
+		Unknown: ErrPromptUnknown, Over: ErrPromptOver, Expired: ErrPromptExpired,
+	}
 	return v
 }
 
@@ -117,8 +121,9 @@ func (v *Prompts) build(ctx context.Context, in PromptRequest) (*Prompt, error) 
 // draft is the prompt before the purpose is asked.
 func (v *Prompts) draft(ctx context.Context, in PromptRequest) (*Prompt, error) {
 	now := v.Clock()
-	p := &Prompt{ID: in.ID, State: PromptWaiting, Seq: 1, Device: in.Device, Account: in.Account, Collapse: in.Collapse, Self: in.Self,
-		Confirmation: confirm.Confirmation{Request: in.Request}, CreatedAt: now, ExpiresAt: in.Deadline}
+	p := &Prompt{ID: in.ID, Account: in.Account, Collapse: in.Collapse, Self: in.Self, CreatedAt: now,
+		Course: confirm.Course{State: PromptWaiting, Seq: 1, Device: in.Device,
+			Confirmation: confirm.Confirmation{Request: in.Request}, ExpiresAt: in.Deadline}}
 	if p.Account == "" {
 		p.Account = in.Request.Actor.ID
 	}
@@ -161,7 +166,7 @@ func (v *Prompts) place(ctx context.Context, p *Prompt) (*Prompt, error) {
 		p.RetryAt = &quiet
 	}
 	for {
-		err := v.prompts.Create(ctx, p)
+		err := v.course.Record.Create(ctx, p)
 		switch {
 		case err == nil:
 			v.tell(ctx, p)
@@ -169,7 +174,7 @@ func (v *Prompts) place(ctx context.Context, p *Prompt) (*Prompt, error) {
 		case errors.Is(err, store.ErrExists):
 			return v.Get(ctx, p.ID)
 		case store.IsDuplicate(err, "collapse"):
-			other, _, err := v.prompts.First(ctx, store.Equal("collapse", store.Key(p.Device, p.Purpose(), p.Collapse)))
+			other, _, err := v.course.Record.First(ctx, store.Equal("collapse", store.Key(p.Device, p.Purpose(), p.Collapse)))
 			if errors.Is(err, store.ErrNotFound) {
 				continue // it has ended in between
 			}
@@ -194,7 +199,7 @@ func (p *Prompt) wait(until time.Time) {
 // become makes a prompt that was never written part of another one.
 func (p *Prompt) become(other *Prompt, now time.Time) {
 	p.wait(now)
-	p.State, p.Into, p.EndedAt, p.RetryAt = PromptCollapsed, other.ID, &now, nil
+	p.State, p.Into, p.EndedAt, p.RetryAt = confirm.StateCollapsed, other.ID, &now, nil
 }
 
 // show makes the statement and moves the prompt before the phone.
@@ -211,14 +216,14 @@ func (v *Prompts) show(ctx context.Context, p *Prompt) error {
 	if err := v.Engine.Issue(ctx, &p.Confirmation, nil, now, p.ExpiresAt); err != nil {
 		return err
 	}
-	return p.move(PromptOpen, now, v.Times)
+	return v.course.Move(p, PromptOpen, now)
 }
 
 // lastConfirmed is where the request came from that this phone confirmed last.
 func (v *Prompts) lastConfirmed(ctx context.Context, p *Prompt) (*confirm.Requester, error) {
 	recent, _, err := v.History(ctx, p.Device, "", 10)
 	for _, r := range recent {
-		if r.State == PromptConfirmed && r.Purpose() == p.Purpose() {
+		if r.State == confirm.StateConfirmed && r.Purpose() == p.Purpose() {
 			return &r.Confirmation.Request.Requester, nil
 		}
 	}
@@ -231,7 +236,7 @@ func (v *Prompts) quietUntil(ctx context.Context, p *Prompt) (time.Time, error) 
 	if p.Self {
 		return time.Time{}, nil
 	}
-	last, _, err := v.prompts.First(ctx, store.Query{Index: "rejected", Prefix: store.KeyPrefix(p.Device, p.Purpose()), Desc: true})
+	last, _, err := v.course.Record.First(ctx, store.Query{Index: "rejected", Prefix: store.KeyPrefix(p.Device, p.Purpose()), Desc: true})
 	if errors.Is(err, store.ErrNotFound) {
 		return time.Time{}, nil
 	}
@@ -250,14 +255,10 @@ func (v *Prompts) quietUntil(ctx context.Context, p *Prompt) (time.Time, error) 
 
 // Get reads a prompt, or the one that it became part of.
 func (v *Prompts) Get(ctx context.Context, id string) (*Prompt, error) {
-	p, _, err := v.prompts.Get(ctx, id)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, ErrPromptUnknown
-	}
+	p, err := v.course.Get(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	p.settle(v.Clock(), v.Times)
 	return v.follow(ctx, p)
 }
 
@@ -285,60 +286,39 @@ func (v *Prompts) Watch(id string) *feed.Sub { return v.Hub.Subscribe(promptColl
 
 // History lists what a phone was asked, newest first.
 func (v *Prompts) History(ctx context.Context, device string, after store.Cursor, limit int) ([]*Prompt, store.Cursor, error) {
-	list, next, err := v.prompts.Query(ctx, store.Query{Index: "device", Prefix: store.KeyPrefix(device), Desc: true, After: after, Limit: limit})
+	list, next, err := v.course.Record.Query(ctx, store.Query{Index: "device", Prefix: store.KeyPrefix(device), Desc: true, After: after, Limit: limit})
 	for _, p := range list {
-		p.settle(v.Clock(), v.Times)
+		v.course.Settle(p, v.Clock())
 	}
 	return list, next, err
 }
 
 // Inbox is what a phone is asked now: at most one for each purpose.
 func (v *Prompts) Inbox(ctx context.Context, device string) ([]*Prompt, error) {
-	list, _, err := v.prompts.Query(ctx, store.Query{Index: "slot", Prefix: store.KeyPrefix(device)})
+	list, _, err := v.course.Record.Query(ctx, store.Query{Index: "slot", Prefix: store.KeyPrefix(device)})
 	open := []*Prompt{}
 	for _, p := range list {
-		if p.settle(v.Clock(), v.Times); !p.State.Over() {
+		if v.course.Settle(p, v.Clock()); !p.State.Over() {
 			open = append(open, p)
 		}
 	}
 	return open, err
 }
 
-// change applies one decision to a prompt by compare-and-swap, tells who waits,
-// and returns the prompt as it then is, also beside an error.
-func (v *Prompts) change(ctx context.Context, id string, decide func(*Prompt, time.Time) error) (*Prompt, error) {
-	var before PromptState
-	expired := false
-	p, err := v.prompts.Update(ctx, id, func(p *Prompt) error {
-		now := v.Clock()
-		before = p.State
-		if expired = p.settle(now, v.Times); expired {
-			return nil // the expiry is written, and the caller is told
-		}
-		return decide(p, now)
-	})
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, ErrPromptUnknown
-	}
-	if err != nil {
-		return p, err
-	}
+// told wakes who waits for a prompt, and the phone after a step.
+func (v *Prompts) told(ctx context.Context, p *Prompt, before confirm.State) {
 	if p.State != before {
 		v.tell(ctx, p)
 	} else {
-		v.Hub.Tell(promptCollection, id, p)
+		v.Hub.Tell(promptCollection, p.ID, p)
 	}
-	if expired {
-		err = ErrPromptExpired
-	}
-	return p, err
 }
 
 // tell wakes who waits for a prompt, here and at the phone. It is the fast way;
 // the effects that stand in the prompt are the certain one.
 func (v *Prompts) tell(ctx context.Context, p *Prompt) {
 	v.Hub.Tell(promptCollection, p.ID, p)
-	if p.State != PromptAccepted && p.State != PromptWaiting && p.State != PromptCollapsed {
+	if p.State != confirm.StateAccepted && p.State != PromptWaiting && p.State != confirm.StateCollapsed {
 		_ = v.Phones.Ring(ctx, p.Device)
 	}
 	if len(p.Pending) > 0 {

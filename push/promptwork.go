@@ -39,20 +39,15 @@ func (v *Prompts) Carry(ctx context.Context, e effect.Effect) error {
 	if err != nil && !confirm.Final(err) {
 		return err
 	}
-	p.fail(f)
-	if err := p.move(PromptFailed, v.Clock(), v.Times); err != nil {
+	p.Fail(f.Code, f.Extra)
+	if err := v.course.Move(p, confirm.StateFailed, v.Clock()); err != nil {
 		return err
 	}
-	if err := v.prompts.Create(ctx, p); err != nil && !errors.Is(err, store.ErrExists) {
+	if err := v.course.Record.Create(ctx, p); err != nil && !errors.Is(err, store.ErrExists) {
 		return err
 	}
 	v.tell(ctx, p)
 	return nil
-}
-
-func (p *Prompt) fail(err error) {
-	f := fault.Of(err)
-	p.Failure = &confirm.Failure{Code: f.Code, Extra: f.Extra}
 }
 
 func (v *Prompts) read(ctx context.Context, e effect.Effect) (PromptRequest, error) {
@@ -99,7 +94,7 @@ func (v *Prompts) CarryEnded(ctx context.Context, e effect.Effect) error {
 }
 
 func (v *Prompts) promoteNext(ctx context.Context, device, purpose string) error {
-	first, _, err := v.prompts.First(ctx, store.Query{Index: "queue", Prefix: store.KeyPrefix(device, purpose)})
+	first, _, err := v.course.Record.First(ctx, store.Query{Index: "queue", Prefix: store.KeyPrefix(device, purpose)})
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
@@ -112,7 +107,7 @@ func (v *Prompts) promoteNext(ctx context.Context, device, purpose string) error
 // promote brings a waiting prompt before its phone if there is room now. The
 // purpose is asked anew: much may have changed while it waited.
 func (v *Prompts) promote(ctx context.Context, id string) error {
-	_, err := v.change(ctx, id, func(p *Prompt, now time.Time) error {
+	_, err := v.course.Change(ctx, id, func(p *Prompt, now time.Time) error {
 		if p.State != PromptWaiting {
 			return store.ErrUnchanged
 		}
@@ -130,13 +125,14 @@ func (v *Prompts) promote(ctx context.Context, id string) error {
 			err = v.show(ctx, p)
 		}
 		if confirm.Final(err) {
-			p.fail(err)
-			return p.move(PromptFailed, now, v.Times)
+			f := fault.Of(err)
+			p.Fail(f.Code, f.Extra)
+			return v.course.Move(p, confirm.StateFailed, now)
 		}
 		return err
 	})
 	if store.IsDuplicate(err, "slot") {
-		_, err = v.change(ctx, id, func(p *Prompt, now time.Time) error {
+		_, err = v.course.Change(ctx, id, func(p *Prompt, now time.Time) error {
 			if p.State != PromptWaiting {
 				return store.ErrUnchanged
 			}
@@ -146,59 +142,16 @@ func (v *Prompts) promote(ctx context.Context, id string) error {
 			return nil
 		})
 	}
-	return harmless(err)
-}
-
-// harmless leaves out what sweeping need not mind: somebody was faster.
-func harmless(err error) error {
-	if errors.Is(err, ErrPromptExpired) || errors.Is(err, ErrPromptUnknown) {
-		return nil
-	}
 	return err
 }
 
-// Sweep ends prompts whose time is over, brings forward what waited, finishes
-// acts that are owed, and purges what was kept long enough. Anyone may sweep at
-// any time.
-func (v *Prompts) Sweep(ctx context.Context) error {
-	now := v.Clock()
-	var after store.Cursor
-	for {
-		// One walk: what must stay, because the relay has not been there yet, does not
-		// keep it from what comes behind.
-		due, next, err := v.prompts.Query(ctx, store.Query{Index: "due", Below: store.TimeKey(now), Limit: 200, After: after})
-		if err != nil {
-			return err
-		}
-		for _, p := range due {
-			if err := v.sweep(ctx, p); err != nil {
-				return err
-			}
-		}
-		if next == "" {
-			return nil
-		}
-		after = next
-	}
-}
+// Sweep sees to what time brings about, and brings forward what waited; see
+// confirm.Carrier.
+func (v *Prompts) Sweep(ctx context.Context) error { return v.course.Sweep(ctx) }
 
-func (v *Prompts) sweep(ctx context.Context, p *Prompt) error {
-	switch {
-	case p.State == PromptAccepted:
-		_, err := v.act(ctx, p, nil)
-		return err
-	case p.State.Over():
-		if len(p.Pending) > 0 {
-			return nil // the relay comes first
-		}
-		err := v.Store.Delete(ctx, promptCollection, p.ID, 0)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		return err
-	case p.State == PromptWaiting && v.Clock().Before(p.ExpiresAt):
-		return v.promote(ctx, p.ID)
+func (v *Prompts) waiting(ctx context.Context, p *Prompt) error {
+	if p.State != PromptWaiting {
+		return nil
 	}
-	_, err := v.change(ctx, p.ID, func(*Prompt, time.Time) error { return store.ErrUnchanged })
-	return harmless(err)
+	return v.promote(ctx, p.ID)
 }

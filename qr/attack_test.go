@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"certlink/confirm"
 	"certlink/qr"
 )
 
@@ -29,7 +30,7 @@ func TestSweepPassesWhatMustStay(t *testing.T) {
 	if d, err := w.store.Get(ctx, "qr_sessions", late.s.ID); err != nil || d.Index["open"] != "" {
 		t.Errorf("the session behind them was not ended: %v, %v", d.Index, err)
 	}
-	if state := w.state(stuck[0]); state != qr.Rejected {
+	if state := w.state(stuck[0]); state != confirm.StateRejected {
 		t.Errorf("one whose effects are owed is %s", state)
 	}
 }

@@ -58,7 +58,7 @@ const EffectNotMe = "not_me"
 
 // CarryNotMe is the relay's handler for EffectNotMe.
 func (v *Service) CarryNotMe(ctx context.Context, e effect.Effect) error {
-	s, _, err := v.sessions.Get(ctx, e.Data["session"])
+	s, _, err := v.course.Record.Get(ctx, e.Data["session"])
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}

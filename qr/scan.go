@@ -36,7 +36,7 @@ func (v *Service) ScanTyped(ctx context.Context, device, typed string) (*Session
 	if err != nil {
 		return nil, err
 	}
-	found, _, err := v.sessions.First(ctx, store.Equal("typed", name))
+	found, _, err := v.course.Record.First(ctx, store.Equal("typed", name))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, ErrTypedWrong
 	}
@@ -58,9 +58,9 @@ func (v *Service) ScanTyped(ctx context.Context, device, typed string) (*Session
 		s.Seq++
 		if s.Typed.Misses >= typedMisses {
 			s.Owe(s.audit(now, "session.typed_code_locked"))
-			return &keptError{ErrTypedLocked}
+			return confirm.Kept(ErrTypedLocked)
 		}
-		return &keptError{ErrTypedWrong}
+		return confirm.Kept(ErrTypedWrong)
 	})
 	if errors.Is(err, ErrUnknown) {
 		err = ErrTypedWrong
@@ -76,7 +76,7 @@ func (v *Service) claim(ctx context.Context, sessionID, device string, admit fun
 	}
 	var hints []Hint
 	hinted := false
-	s, err := v.change(ctx, sessionID, func(s *Session, now time.Time) error {
+	s, err := v.course.Change(ctx, sessionID, func(s *Session, now time.Time) error {
 		err := admit(s, now)
 		if s.Device == device && (err == nil || errors.Is(err, ErrCodeStale)) {
 			return store.ErrUnchanged // a lost reply asked for again
@@ -84,7 +84,7 @@ func (v *Service) claim(ctx context.Context, sessionID, device string, admit fun
 		if err != nil {
 			return err
 		}
-		if err := open(s); err != nil {
+		if err := v.course.Open(s); err != nil {
 			return err
 		}
 		if s.State != Created {
@@ -96,7 +96,7 @@ func (v *Service) claim(ctx context.Context, sessionID, device string, admit fun
 			}
 			hinted = true
 		}
-		if err := s.move(Scanned, now, v.Times); err != nil {
+		if err := v.course.Move(s, Scanned, now); err != nil {
 			return err
 		}
 		s.Device, s.DeviceName, s.Hints = device, name, hints
@@ -120,11 +120,11 @@ func (s *Session) Claim() string { return s.claim(s.Device) }
 
 // Key takes the phone's request for a new key and makes the statement with it.
 func (v *Service) Key(ctx context.Context, sessionID, device, claim string, csr []byte) (*Session, error) {
-	return v.change(ctx, sessionID, func(s *Session, now time.Time) error {
+	return v.course.Change(ctx, sessionID, func(s *Session, now time.Time) error {
 		if err := s.claimed(device, claim); err != nil {
 			return err
 		}
-		if err := open(s); err != nil {
+		if err := v.course.Open(s); err != nil {
 			return err
 		}
 		if s.Confirmation.Statement != nil {
@@ -140,8 +140,8 @@ func (v *Service) Key(ctx context.Context, sessionID, device, claim string, csr 
 
 // Claimed reads a session for the phone that claimed it.
 func (v *Service) Claimed(ctx context.Context, sessionID, device, claim string) (*Session, error) {
-	s, _, err := v.sessions.Get(ctx, sessionID)
-	if errors.Is(err, store.ErrNotFound) {
+	s, err := v.course.Get(ctx, sessionID)
+	if errors.Is(err, ErrUnknown) {
 		return nil, ErrClaim
 	}
 	if err != nil {
@@ -150,15 +150,14 @@ func (v *Service) Claimed(ctx context.Context, sessionID, device, claim string) 
 	if err := s.claimed(device, claim); err != nil {
 		return nil, err
 	}
-	s.settle(v.Clock(), v.Times)
 	return s, nil
 }
 
 // History lists the sessions that a device claimed, newest first.
 func (v *Service) History(ctx context.Context, device string, after store.Cursor, limit int) ([]*Session, store.Cursor, error) {
-	list, next, err := v.sessions.Query(ctx, store.Query{Index: "device", Prefix: store.KeyPrefix(device), Desc: true, After: after, Limit: limit})
+	list, next, err := v.course.Record.Query(ctx, store.Query{Index: "device", Prefix: store.KeyPrefix(device), Desc: true, After: after, Limit: limit})
 	for _, s := range list {
-		s.settle(v.Clock(), v.Times)
+		v.course.Settle(s, v.Clock())
 	}
 	return list, next, err
 }
@@ -172,7 +171,7 @@ func (v *Service) hints(ctx context.Context, device string, r confirm.Request) (
 			return nil, err
 		}
 		at := slices.IndexFunc(recent, func(s *Session) bool {
-			return s.State == Confirmed && s.Confirmation.Request.Purpose == r.Purpose
+			return s.State == confirm.StateConfirmed && s.Confirmation.Request.Purpose == r.Purpose
 		})
 		if at < 0 {
 			continue

@@ -58,16 +58,28 @@ type Config struct {
 // of the installation can take any step of any session.
 type Service struct {
 	Config
-	sessions store.Record[Session]
-	pairs    store.Record[pair]
-	acts     confirm.Acting[Session]
+	course confirm.Carrier[Session]
+	pairs  store.Record[pair]
 }
 
 // New makes the service.
 func New(c Config) *Service {
-	v := &Service{Config: c, sessions: sessionRecord(c.Store, c.Times), pairs: pairRecord(c.Store)}
-	v.acts.Engine = c.Engine
+	v := &Service{Config: c, pairs: pairRecord(c.Store)}
+	v.course = confirm.Carrier[Session]{
+		Engine: c.Engine, Clock: c.Clock, Record: sessionRecord(c.Store, c.Times), Retry: c.Times.Retry,
+		Of: func(s *Session) *confirm.Course { return &s.Course }, Steps: steps, Asks: Scanned,
+		Moved: func(s *Session, now time.Time) { s.moved(now, c.Times) }, Told: v.told,
+		Unknown: ErrUnknown, Over: ErrOver, Expired: ErrExpired,
+	}
 	return v
+}
+
+// told wakes who waits for a session, and the relay when it owes something new.
+func (v *Service) told(_ context.Context, s *Session, before confirm.State) {
+	v.Hub.Tell(collection, s.ID, s)
+	if before != s.State && len(s.Pending) > 0 {
+		v.Hub.Tell(effect.Index, collection, nil)
+	}
 }
 
 // StartInput is a request to show a code.
@@ -98,14 +110,14 @@ func (v *Service) Start(ctx context.Context, in StartInput) (*Session, error) {
 		return nil, err
 	}
 	s := &Session{
-		ID: id.Secret(16), State: Created, Seq: 1,
+		ID:     id.Secret(16),
 		Letter: string(v.Engine.Purpose(in.Request.Purpose).Letter()),
 		Secret: make([]byte, 32), Browser: in.Browser, Account: in.Request.Actor.ID,
-		Confirmation: *c, CreatedAt: now, ExpiresAt: now.Add(v.Times.Created),
-		Match: Match{Required: c.Terms.MatchCode},
+		CreatedAt: now, Match: Match{Required: c.Terms.MatchCode},
+		Course: confirm.Course{State: Created, Seq: 1, Confirmation: *c, ExpiresAt: now.Add(v.Times.Created)},
 	}
 	rand.Read(s.Secret)
-	if err := v.sessions.Create(ctx, s); err != nil {
+	if err := v.course.Record.Create(ctx, s); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -116,19 +128,13 @@ func withLimit(q store.Query, n int) store.Query { q.Limit = n; return q }
 // Owned reads a session for the page that began it. Without the right browser
 // secret there is no telling whether the session exists.
 func (v *Service) Owned(ctx context.Context, sessionID, browser string) (*Session, error) {
-	s, _, err := v.sessions.Get(ctx, sessionID)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, ErrUnknown
-	}
+	s, err := v.course.Get(ctx, sessionID)
 	if err != nil {
 		return nil, err
 	}
 	if err := v.owns(s, browser); err != nil {
 		return nil, err
 	}
-	// A reader between the end of the time and the sweeper's next round sees
-	// what the sweeper will write.
-	s.settle(v.Clock(), v.Times)
 	return s, nil
 }
 
@@ -152,66 +158,17 @@ func (v *Service) Code(s *Session) (code string, counter int64) {
 // *Session, or nil after another server's change.
 func (v *Service) Watch(sessionID string) *feed.Sub { return v.Hub.Subscribe(collection, sessionID) }
 
-// change applies one decision to a session by compare-and-swap, tells who
-// waits, and returns the session as it then is, also beside an error.
-func (v *Service) change(ctx context.Context, sessionID string, decide func(*Session, time.Time) error) (*Session, error) {
-	var before State
-	var kept error
-	s, err := v.sessions.Update(ctx, sessionID, func(s *Session) error {
-		kept = nil
-		now := v.Clock()
-		before = s.State
-		if s.settle(now, v.Times) {
-			kept = ErrExpired // the expiry is written, and the caller is told
-			return nil
-		}
-		err := decide(s, now)
-		var k *keptError
-		if errors.As(err, &k) {
-			kept = k.error
-			return nil
-		}
-		return err
-	})
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, ErrUnknown
-	}
-	if err == nil {
-		v.Hub.Tell(collection, sessionID, s)
-		if before != s.State && len(s.Pending) > 0 {
-			v.Hub.Tell(effect.Index, collection, nil)
-		}
-		err = kept
-	}
-	return s, err
-}
-
-// keptError is a refusal whose trace in the session (a miss counted) is
-// written nevertheless.
-type keptError struct{ error }
-
-// open answers for a session that may still be worked on.
-func open(s *Session) error {
-	switch s.State {
-	case Created, Scanned, Accepted:
-		return nil
-	case Expired:
-		return ErrExpired
-	}
-	return ErrOver.With("state", string(s.State))
-}
-
 // Cancel ends a session from the page that began it. Cancelling what is over
 // changes nothing and is no error: the page may have been late.
 func (v *Service) Cancel(ctx context.Context, sessionID, browser string) (*Session, error) {
-	s, err := v.change(ctx, sessionID, func(s *Session, now time.Time) error {
+	s, err := v.course.Change(ctx, sessionID, func(s *Session, now time.Time) error {
 		if err := v.owns(s, browser); err != nil {
 			return err
 		}
 		if s.State.Over() {
 			return store.ErrUnchanged
 		}
-		return s.move(Cancelled, now, v.Times)
+		return v.course.Move(s, confirm.StateCancelled, now)
 	})
 	if errors.Is(err, ErrExpired) {
 		err = nil
@@ -221,11 +178,11 @@ func (v *Service) Cancel(ctx context.Context, sessionID, browser string) (*Sessi
 
 // MatchDigits takes the digits that the browser's person read off the phone.
 func (v *Service) MatchDigits(ctx context.Context, sessionID, browser, digits string) (*Session, error) {
-	return v.change(ctx, sessionID, func(s *Session, now time.Time) error {
+	return v.course.Change(ctx, sessionID, func(s *Session, now time.Time) error {
 		if err := v.owns(s, browser); err != nil {
 			return err
 		}
-		if err := open(s); err != nil {
+		if err := v.course.Open(s); err != nil {
 			return err
 		}
 		if s.State != Scanned || !s.Match.Required {
@@ -241,14 +198,14 @@ func (v *Service) MatchDigits(ctx context.Context, sessionID, browser, digits st
 		}
 		s.Match.Misses++
 		if s.Match.Misses < matchMisses {
-			return &keptError{ErrMatchWrong.With("tries_left", matchMisses-s.Match.Misses)}
+			return confirm.Kept(ErrMatchWrong.With("tries_left", matchMisses-s.Match.Misses))
 		}
 		s.Failure = &Failure{Code: ErrMatchFailed.Code}
 		s.Owe(s.audit(now, "session.match_failed"))
-		if err := s.move(Failed, now, v.Times); err != nil {
+		if err := v.course.Move(s, confirm.StateFailed, now); err != nil {
 			return err
 		}
-		return &keptError{ErrMatchFailed}
+		return confirm.Kept(ErrMatchFailed)
 	})
 }
 
@@ -260,11 +217,11 @@ const matchMisses = 3
 // then on the session always asks for the digits.
 func (v *Service) TypedCode(ctx context.Context, sessionID, browser string) (*Session, error) {
 	for {
-		s, err := v.change(ctx, sessionID, func(s *Session, now time.Time) error {
+		s, err := v.course.Change(ctx, sessionID, func(s *Session, now time.Time) error {
 			if err := v.owns(s, browser); err != nil {
 				return err
 			}
-			if err := open(s); err != nil {
+			if err := v.course.Open(s); err != nil {
 				return err
 			}
 			if s.State != Created {
@@ -295,11 +252,11 @@ func (v *Service) TypedCode(ctx context.Context, sessionID, browser string) (*Se
 // SameDeviceLink mints the one-off link that opens the app in the browser that
 // began the session.
 func (v *Service) SameDeviceLink(ctx context.Context, sessionID, browser string) (string, time.Time, error) {
-	s, err := v.change(ctx, sessionID, func(s *Session, now time.Time) error {
+	s, err := v.course.Change(ctx, sessionID, func(s *Session, now time.Time) error {
 		if err := v.owns(s, browser); err != nil {
 			return err
 		}
-		if err := open(s); err != nil {
+		if err := v.course.Open(s); err != nil {
 			return err
 		}
 		if s.State != Created {

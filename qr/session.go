@@ -15,63 +15,38 @@ import (
 	"certlink/store"
 )
 
-// State of a session. The order of protocol.md; end states are final.
-type State string
-
+// The states before a signature is accepted; the others are those of all carriers.
 const (
-	Created   State = "created"   // the code is on the screen; the phone acts next
-	Scanned   State = "scanned"   // one phone has claimed it; its holder acts next
-	Accepted  State = "accepted"  // the signature is stored; the server owes the act
-	Confirmed State = "confirmed" // done
-	Failed    State = "failed"    // not done, with a code that says why
-	Rejected  State = "rejected"  // the holder said no
-	Cancelled State = "cancelled" // the page that began it gave up
-	Expired   State = "expired"   // nobody did anything in time
+	Created confirm.State = "created" // the code is on the screen; the phone acts next
+	Scanned confirm.State = "scanned" // one phone has claimed it; its holder acts next
 )
 
-// next lists every transition there is.
-var next = map[State][]State{
-	Created:  {Scanned, Cancelled, Expired},
-	Scanned:  {Accepted, Rejected, Cancelled, Expired, Failed},
-	Accepted: {Confirmed, Failed},
+var steps = confirm.Steps{
+	Created: {Scanned, confirm.StateCancelled, confirm.StateExpired},
+	Scanned: {confirm.StateAccepted, confirm.StateRejected, confirm.StateCancelled, confirm.StateExpired, confirm.StateFailed},
 }
-
-// Over reports whether the state is final.
-func (s State) Over() bool { return next[s] == nil }
 
 // Session is the aggregate: everything about one code lies in one document.
 type Session struct {
-	ID      string `json:"id"` // 128 random bits; the token in the code
-	State   State  `json:"state"`
-	Seq     int64  `json:"seq"`    // rises with every change the owner can see
+	ID      string `json:"id"`     // 128 random bits; the token in the code
 	Letter  string `json:"letter"` // the purpose in the code
 	Secret  []byte `json:"secret"` // MAC key of the codes; never leaves the server
 	Browser string `json:"browser"`
 	Account string `json:"account"` // who began it
 
-	Confirmation confirm.Confirmation `json:"confirmation"`
-
 	CreatedAt time.Time  `json:"created_at"`
-	ExpiresAt time.Time  `json:"expires_at"` // of the present state
 	ScannedAt *time.Time `json:"scanned_at,omitempty"`
-	EndedAt   *time.Time `json:"ended_at,omitempty"`
-	// RetryAt is when the sweeper tries an owed act again.
-	RetryAt *time.Time `json:"retry_at,omitempty"`
-	Tries   int        `json:"tries,omitempty"`
 
-	Device     string `json:"device,omitempty"` // thumbprint of the phone that claimed it
-	DeviceName string `json:"device_name,omitempty"`
+	DeviceName string `json:"device_name,omitempty"` // of the phone that claimed it
 	Hints      []Hint `json:"hints,omitempty"`
 
 	Match Match  `json:"match"`
 	Typed *Typed `json:"typed,omitempty"`
 	Link  *Link  `json:"link,omitempty"`
 
-	Result  *confirm.Result `json:"result,omitempty"`
-	Failure *Failure        `json:"failure,omitempty"`
-	Reason  *Reason         `json:"reason,omitempty"`
+	Reason *Reason `json:"reason,omitempty"`
 
-	effect.Owing
+	confirm.Course
 }
 
 // Match is the two digits that the phone shows and the browser types.
@@ -108,49 +83,21 @@ type (
 	Hint    = confirm.Hint
 )
 
-// move is the one transition function.
-func (s *Session) move(to State, now time.Time, t Times) error {
-	allowed := false
-	for _, n := range next[s.State] {
-		allowed = allowed || n == to
-	}
-	if !allowed {
-		return ErrOver.With("state", string(s.State)).Becausef("%s → %s", s.State, to)
-	}
-	s.State = to
-	s.Seq++
+// moved changes and records what goes with a step.
+func (s *Session) moved(now time.Time, t Times) {
 	switch {
-	case to == Scanned:
+	case s.State == Scanned:
 		s.ScannedAt = &now
 		s.ExpiresAt = now.Add(t.Scanned)
 		s.Typed, s.Link = nil, nil // a claimed session can be claimed no other way
-	case to == Accepted:
-		retry := now.Add(t.Retry)
-		s.RetryAt = &retry
-	case to.Over():
-		s.EndedAt, s.RetryAt = &now, nil
+	case s.State.Over():
 		s.Typed, s.Link = nil, nil
 	}
-	return nil
-}
-
-// settle moves a session whose time is over to expired.
-func (s *Session) settle(now time.Time, t Times) bool {
-	if (s.State == Created || s.State == Scanned) && !now.Before(s.ExpiresAt) {
-		return s.move(Expired, now, t) == nil
+	if s.State == confirm.StateFailed && s.Confirmation.JWS != "" {
+		e := s.audit(now, "session.failed")
+		e.Data["code"] = s.Failure.Code
+		s.Owe(e)
 	}
-	return false
-}
-
-// due is when the sweeper must look at the session next.
-func (s *Session) due(t Times) time.Time {
-	switch {
-	case s.EndedAt != nil:
-		return s.EndedAt.Add(t.Keep)
-	case s.RetryAt != nil:
-		return *s.RetryAt
-	}
-	return s.ExpiresAt
 }
 
 // claim is the secret of the phone that scanned. It is derived, not stored, so
@@ -200,7 +147,7 @@ func sessionRecord(s store.Store, t Times) store.Record[Session] {
 	return store.Record[Session]{Store: s, Collection: collection, Memo: store.NewMemo(sessionMemo, (*Session).clone).Written(),
 		ID: func(v *Session) string { return v.ID },
 		Index: func(v *Session) map[string]string {
-			ix := map[string]string{"due": store.TimeKey(v.due(t))}
+			ix := v.Course.Index(t.Keep)
 			if !v.State.Over() {
 				ix["open"] = v.Account
 			}
@@ -209,9 +156,6 @@ func sessionRecord(s store.Store, t Times) store.Record[Session] {
 			}
 			if v.Typed != nil {
 				ix["typed"] = v.Typed.Name
-			}
-			if len(v.Pending) > 0 {
-				ix[effect.Index] = store.TimeKey(v.Pending[0].At)
 			}
 			return ix
 		}}

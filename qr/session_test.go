@@ -27,11 +27,11 @@ func TestScanSignDone(t *testing.T) {
 	}
 	done, err := w.qr.Confirm(ctx, s.ID, "phone1", s.Claim(), w.sign(w.holder, s.Confirmation.Statement))
 	wantCode(t, err, nil)
-	if done.State != qr.Confirmed || done.Result.ID != s.StatementID() {
+	if done.State != confirm.StateConfirmed || done.Result.ID != s.StatementID() {
 		t.Fatalf("after confirming: %s, %+v", done.State, done.Result)
 	}
 	w.onlyActs(1)
-	if w.state(p) != qr.Confirmed {
+	if w.state(p) != confirm.StateConfirmed {
 		t.Fatal("the page does not hear of it")
 	}
 	ev, err := w.engine.Evidence(ctx, s.StatementID())
@@ -110,7 +110,7 @@ func TestFiftyConfirmationsAreOneAct(t *testing.T) {
 	// Long after, with a fresh signature, still the same; with another's, not.
 	again, err := w.qr.Confirm(ctx, s.ID, "phone1", s.Claim(), w.sign(w.holder, s.Confirmation.Statement))
 	wantCode(t, err, nil)
-	if again.State != qr.Confirmed {
+	if again.State != confirm.StateConfirmed {
 		t.Fatal(again.State)
 	}
 	_, err = w.qr.Confirm(ctx, s.ID, "phone1", s.Claim(), w.sign(w.other, s.Confirmation.Statement))
@@ -175,14 +175,14 @@ func TestExpiryAndCancel(t *testing.T) {
 	_, err = w.qr.Scan(ctx, "phone1", w.code(&page{s: cancelled.s}))
 	wantCode(t, err, qr.ErrOver)
 	w.clock.Advance(61 * time.Second)
-	if w.state(unscanned) != qr.Expired || w.state(scanned) != qr.Scanned {
+	if w.state(unscanned) != confirm.StateExpired || w.state(scanned) != qr.Scanned {
 		t.Fatal("60 s without a scan, 180 s after one")
 	}
 	w.clock.Advance(120 * time.Second)
 	_, err = w.qr.Confirm(ctx, s.ID, "phone1", s.Claim(), w.sign(w.holder, s.Confirmation.Statement))
 	wantCode(t, err, qr.ErrExpired)
 	wantCode(t, w.qr.Sweep(ctx), nil)
-	if w.state(scanned) != qr.Expired {
+	if w.state(scanned) != confirm.StateExpired {
 		t.Fatal("not swept")
 	}
 	w.onlyActs(0)
@@ -234,7 +234,7 @@ func TestTheDigitsComeFirst(t *testing.T) {
 	wantCode(t, err, nil)
 	done, err := w.qr.Confirm(ctx, s.ID, "phone1", s.Claim(), jws)
 	wantCode(t, err, nil)
-	if done.State != qr.Confirmed {
+	if done.State != confirm.StateConfirmed {
 		t.Fatal(done.State)
 	}
 
@@ -250,7 +250,7 @@ func TestTheDigitsComeFirst(t *testing.T) {
 	}
 	_, err = w.qr.MatchDigits(ctx, s.ID, q.secret, wrong)
 	wantCode(t, err, qr.ErrMatchFailed)
-	if w.state(q) != qr.Failed {
+	if w.state(q) != confirm.StateFailed {
 		t.Fatal("three misses do not end it")
 	}
 	w.onlyActs(1)
@@ -297,7 +297,7 @@ func TestTypedCode(t *testing.T) {
 	_, err = w.qr.ScanTyped(ctx, "phone3", right)
 	wantCode(t, err, qr.ErrTypedLocked)
 	w.clock.Advance(181 * time.Second)
-	if w.state(q) != qr.Expired {
+	if w.state(q) != confirm.StateExpired {
 		t.Fatal("a typed code outlives its 180 s")
 	}
 }
@@ -331,7 +331,7 @@ func TestRejectAndNotMe(t *testing.T) {
 	for range 2 { // the second: the reply was lost
 		got, err := w.qr.Reject(ctx, s.ID, "phone1", s.Claim(), qr.Reason{Code: "wrong_account", Text: "不是我"})
 		wantCode(t, err, nil)
-		if got.State != qr.Rejected || got.Reason.Code != "wrong_account" {
+		if got.State != confirm.StateRejected || got.Reason.Code != "wrong_account" {
 			t.Fatalf("%s %+v", got.State, got.Reason)
 		}
 	}
@@ -374,7 +374,7 @@ func TestACrashInAcceptedIsFinishedLater(t *testing.T) {
 	w.act.fail = func() error { return store.ErrUnavailable }
 	got, err := w.qr.Confirm(ctx, s.ID, "phone1", s.Claim(), w.sign(w.holder, s.Confirmation.Statement))
 	wantCode(t, err, nil)
-	if got.State != qr.Accepted {
+	if got.State != confirm.StateAccepted {
 		t.Fatalf("%s, though nothing was done", got.State)
 	}
 	// The holder cannot take back what is accepted, and time does not run out.
@@ -383,13 +383,13 @@ func TestACrashInAcceptedIsFinishedLater(t *testing.T) {
 	w.clock.Advance(10 * time.Minute)
 	restarted := w.server()
 	wantCode(t, restarted.Sweep(ctx), nil)
-	if w.state(p) != qr.Accepted {
+	if w.state(p) != confirm.StateAccepted {
 		t.Fatal("still failing, and no longer accepted")
 	}
 	w.act.fail = nil
 	w.clock.Advance(10 * time.Minute)
 	wantCode(t, restarted.Sweep(ctx), nil)
-	if w.state(p) != qr.Confirmed {
+	if w.state(p) != confirm.StateConfirmed {
 		t.Fatal("not finished after the restart")
 	}
 	w.onlyActs(1)
@@ -411,7 +411,7 @@ func TestRefusedAtTheMomentOfActing(t *testing.T) {
 	wantCode(t, w.qr.Sweep(ctx), nil)
 	got, err := w.qr.Owned(ctx, s.ID, p.secret)
 	wantCode(t, err, nil)
-	if got.State != qr.Failed || got.Failure.Code != errLocked.Code {
+	if got.State != confirm.StateFailed || got.Failure.Code != errLocked.Code {
 		t.Fatalf("%s %+v", got.State, got.Failure)
 	}
 	w.onlyActs(0)

@@ -176,7 +176,7 @@ func (w *world) sign(h *trusttest.Holder, payload []byte) string {
 	return jws
 }
 
-func (w *world) state(p *page) qr.State {
+func (w *world) state(p *page) confirm.State {
 	w.t.Helper()
 	s, err := w.qr.Owned(ctx, p.s.ID, p.secret)
 	if err != nil {

@@ -104,6 +104,26 @@ func (r Record[T]) Query(ctx context.Context, q Query) ([]*T, Cursor, error) {
 	return out, next, nil
 }
 
+// Walk hands all that q finds to do, reading q.Limit at a time, and ends with the
+// first error.
+func (r Record[T]) Walk(ctx context.Context, q Query, do func(*T) error) error {
+	for {
+		list, next, err := r.Query(ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, v := range list {
+			if err := do(v); err != nil {
+				return err
+			}
+		}
+		if next == "" {
+			return nil
+		}
+		q.After = next
+	}
+}
+
 // First reads the first value that q finds, or ErrNotFound.
 func (r Record[T]) First(ctx context.Context, q Query) (*T, int64, error) {
 	q.Limit = 1

@@ -11,7 +11,6 @@ import (
 	"certlink/mobilecert"
 	"certlink/mobilecert/bids"
 	"certlink/mobilecert/renewal"
-	"certlink/push"
 	"certlink/trust"
 	"certlink/trust/trusttest"
 )
@@ -168,7 +167,7 @@ func TestAnOpenBidStopsTheExtension(t *testing.T) {
 		check(t, w.settle())
 		q, err := w.confirms(t, ph, nil)
 		check(t, err)
-		if q == nil || q.State != push.PromptConfirmed || q.Purpose() != "acknowledge" {
+		if q == nil || q.State != confirm.StateConfirmed || q.Purpose() != "acknowledge" {
 			t.Fatalf("acknowledging: %+v", q)
 		}
 		check(t, w.settle())

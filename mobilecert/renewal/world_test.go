@@ -204,7 +204,7 @@ func (w *world) extends(ph *mobiletest.Phone) *push.Prompt {
 	key := trusttest.Key(w.T, ph.Holder.Alg)
 	q, err := w.confirms(w.T, ph, key)
 	check(w.T, err)
-	if q == nil || q.State != push.PromptConfirmed {
+	if q == nil || q.State != confirm.StateConfirmed {
 		w.T.Fatalf("the question ended so: %+v", q)
 	}
 	w.Take(ph, q.Result, key, ph.Holder.Alg)
