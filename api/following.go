@@ -19,42 +19,112 @@ import (
 	"certlink/internal/feed"
 )
 
-// news is how something followed stands: what Last-Event-ID and since go by, and
-// how an event tells it.
-type news struct {
-	seq  int64
-	name string // of the event
-	body any
-	over bool      // nothing follows
-	at   time.Time // when it may change by itself; zero if never
+// streams counts the pages that wait, in all and for each session.
+type streams struct {
+	max, each int
+	mu        sync.Mutex
+	n         int
+	of        map[string]int
 }
 
-// following waits for the changes of one thing, for a stream or a long poll. It
-// obeys the rules of QR sessions (see watcher): what woke it is a hint, so it reads;
-// it reads by itself at every heartbeat, so that nothing that was missed stays
-// unseen; it counts as a stream.
+func (s *streams) enter(session string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.n >= s.max || s.of[session] >= s.each {
+		return false
+	}
+	if s.of == nil {
+		s.of = map[string]int{}
+	}
+	s.n++
+	s.of[session]++
+	return true
+}
+
+func (s *streams) leave(session string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.n--
+	if s.of[session]--; s.of[session] <= 0 {
+		delete(s.of, session)
+	}
+}
+
+func (s *streams) open() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.n
+}
+
+// news is how something followed stands: what Last-Event-ID and since go by, and
+// what there is to tell.
+type news struct {
+	seq  int64
+	over bool      // nothing follows
+	at   time.Time // when it may change by itself; zero if never
+	of   any       // the source's own
+}
+
+// source is what can be followed: one session, one prompt, one inbox.
+type source interface {
+	// look reads it.
+	look(context.Context) (news, error)
+	// told takes what woke the waiting; false if it must be read.
+	told(v any) (news, bool)
+	// show is the event that tells it.
+	show(context.Context, news) (name string, body any, err error)
+	// untilFrame is when the next frame is due, 0 where there is none. frame is what
+	// changes with the time alone; it is told to streams and counts as no news.
+	untilFrame(news) time.Duration
+	frame(news) []byte
+}
+
+// looking is a source that is read whenever something woke it, and has no frames.
+type looking func(context.Context) (news, error)
+
+// shown is what the news of such a source hold.
+type shown struct {
+	name string
+	body any
+}
+
+func (l looking) look(ctx context.Context) (news, error) { return l(ctx) }
+func (looking) told(any) (news, bool)                    { return news{}, false }
+func (looking) untilFrame(news) time.Duration            { return 0 }
+func (looking) frame(news) []byte                        { return nil }
+func (looking) show(_ context.Context, n news) (string, any, error) {
+	v := n.of.(shown)
+	return v.name, v.body, nil
+}
+
+// following waits for the changes of one thing, for a stream or a long poll. What
+// woke it may have been handed over by the hub; after another server's change, when
+// a time is over, and at every heartbeat the thing is read, so that nothing that was
+// missed stays unseen. It counts as a stream: it holds a connection as one.
 type following struct {
-	s     *Server
-	key   string
-	sub   *feed.Sub
-	look  func(context.Context) (news, error)
-	last  news
-	timer *time.Timer
-	once  sync.Once
+	s      *Server
+	key    string // under which it is counted
+	sub    *feed.Sub
+	source source
+	last   news
+	timer  *time.Timer
+	lookAt time.Time // when to look by itself
+	once   sync.Once
 }
 
 // follow begins to wait, then reads, so that no change falls in between.
-func (s *Server) follow(ctx context.Context, key string, sub *feed.Sub, look func(context.Context) (news, error)) (*following, error) {
+func (s *Server) follow(ctx context.Context, key string, sub *feed.Sub, of source) (*following, error) {
 	if !s.streams.enter(key) {
 		sub.Close()
 		return nil, ErrStreams
 	}
-	f := &following{s: s, key: key, sub: sub, look: look, timer: time.NewTimer(time.Hour)}
+	f := &following{s: s, key: key, sub: sub, source: of, timer: time.NewTimer(time.Hour)}
 	var err error
-	if f.last, err = look(ctx); err != nil {
+	if f.last, err = of.look(ctx); err != nil {
 		f.close()
 		return nil, err
 	}
+	f.lookAt = time.Now().Add(f.pause())
 	return f, nil
 }
 
@@ -70,34 +140,62 @@ func (f *following) close() {
 // the latter two.
 func (f *following) next(until time.Time) (bool, error) {
 	for {
-		at := time.Now().Add(f.s.Limits.Heartbeat)
-		if left := f.last.at.Sub(f.s.Clock()); !f.last.at.IsZero() && left > 0 && left < f.s.Limits.Heartbeat {
-			at = time.Now().Add(left + time.Millisecond)
-		}
-		if until.Before(at) {
-			at = until
+		at := until
+		if f.lookAt.Before(at) {
+			at = f.lookAt
 		}
 		f.timer.Reset(time.Until(at))
 		select {
 		case <-f.s.quit:
 			return false, nil
-		case <-f.sub.C:
+		case v := <-f.sub.C:
+			if n, known := f.source.told(v); known {
+				if n.seq > f.last.seq {
+					f.last = n
+					return true, nil
+				}
+				continue
+			}
 		case <-f.timer.C:
+			if at != f.lookAt {
+				return false, nil
+			}
 		}
-		ctx, cancel := context.WithTimeout(f.s.base, 2*time.Second)
-		n, err := f.look(ctx)
-		cancel()
-		switch {
-		case err != nil && refusal(err).Kind != fault.Unavailable:
-			return false, err
-		case err == nil && n.seq > f.last.seq:
-			f.last = n
-			return true, nil
-		}
-		if !time.Now().Before(until) {
-			return false, nil
+		moved, err := f.look()
+		f.lookAt = time.Now().Add(f.pause())
+		if moved || err != nil {
+			return moved, err
 		}
 	}
+}
+
+// pause is the time until it must look by itself.
+func (f *following) pause() time.Duration {
+	d := f.s.Limits.Heartbeat
+	if !f.last.at.IsZero() {
+		if left := f.last.at.Sub(f.s.Clock()); left >= 0 && left < d {
+			d = left + time.Millisecond
+		}
+	}
+	return d
+}
+
+// look reads the thing, and says whether there is news. A store that is away is
+// waited for: the page has its sign of life, and the hub still tells.
+func (f *following) look() (bool, error) {
+	ctx, cancel := context.WithTimeout(f.s.base, 2*time.Second)
+	defer cancel()
+	n, err := f.source.look(ctx)
+	switch {
+	case err != nil && refusal(err).Kind == fault.Unavailable:
+		return false, nil
+	case err != nil:
+		return false, err
+	case n.seq <= f.last.seq:
+		return false, nil
+	}
+	f.last = n
+	return true, nil
 }
 
 // await is the long poll: it answers when the thing has moved on past since, when
@@ -112,7 +210,8 @@ func (f *following) await(since int64, wait time.Duration) error {
 	return nil
 }
 
-// stream answers with server-sent events until the thing is over.
+// stream answers with server-sent events until the thing is over. The first event
+// is how it stands.
 func (c *call) stream(f *following) error {
 	if seen, err := strconv.ParseInt(c.header("Last-Event-ID"), 10, 64); err == nil && seen == f.last.seq && f.last.over {
 		f.close()
@@ -122,84 +221,115 @@ func (c *call) stream(f *following) error {
 	h.SetContentType("text/event-stream")
 	h.Set(fiber.HeaderCacheControl, "no-store")
 	h.Set("X-Accel-Buffering", "no") // nginx would collect the events
-	c.f.Context().SetBodyStream(&followed{following: f, conn: c.f.Context().Conn(), requestID: c.requestID}, -1)
+	// The connection's own goroutine reads from the stream and writes what it reads:
+	// neither a pipe nor a goroutine is added, and the connection lives on after it.
+	c.f.Context().SetBodyStream(&stream{following: f, conn: c.f.Context().Conn(), requestID: c.requestID}, -1)
 	return nil
 }
 
-// followed is the body of a stream; see stream for why it is a Reader.
-type followed struct {
+// stream is the body of one answer: each Read waits for the next event.
+type stream struct {
 	*following
 	conn      net.Conn
 	requestID string
 	begun     bool
-	rest      []byte
+	rest      []byte // of an event that did not fit
 }
 
-// Close is called by fasthttp in every case.
-func (b *followed) Close() error {
-	b.close()
+// Close is called by fasthttp in every case: at the end, and when the client has
+// gone.
+func (st *stream) Close() error {
+	st.close()
 	return nil
 }
 
-// Read hands out the next event.
-func (b *followed) Read(p []byte) (n int, err error) {
+// Read hands out the next event. A panic here would end the process, since no
+// handler stands above it any more.
+func (st *stream) Read(p []byte) (n int, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			b.s.Log.Error("panic in a stream", "request_id", b.requestID, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			st.s.Log.Error("panic in a stream", "request_id", st.requestID, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
 			n, err = 0, io.EOF
 		}
 	}()
-	if len(b.rest) == 0 {
-		if b.rest, err = b.event(); err != nil {
+	if len(st.rest) == 0 {
+		if st.rest, err = st.event(); err != nil {
 			if !errors.Is(err, io.EOF) {
-				b.s.Log.Info("a stream ends", "request_id", b.requestID, "err", err)
+				st.s.Log.Info("a stream ends", "request_id", st.requestID, "err", err)
 			}
 			return 0, io.EOF
 		}
 	}
-	if err := b.conn.SetWriteDeadline(time.Now().Add(b.s.Limits.Flush)); err != nil {
+	// WriteTimeout would cut the stream by its age. This one cuts a client that does
+	// not take what it is sent, and only that.
+	if err := st.conn.SetWriteDeadline(time.Now().Add(st.s.Limits.Flush)); err != nil {
 		return 0, io.EOF
 	}
-	n = copy(p, b.rest)
-	b.rest = b.rest[n:]
+	n = copy(p, st.rest)
+	st.rest = st.rest[n:]
 	return n, nil
 }
 
-// event waits for what is to be told next; the first is how things stand.
-func (b *followed) event() ([]byte, error) {
-	if !b.begun {
-		b.begun = true
+// event waits for what is to be told next.
+func (st *stream) event() ([]byte, error) {
+	if !st.begun {
+		st.begun = true
+		// Streams that end together, at a restart, come back spread over two seconds.
 		out := append([]byte("retry: "), strconv.Itoa(1000+rand.IntN(2000))...)
-		text, err := b.last.text()
+		text, err := st.text()
 		return append(append(out, "\n\n"...), text...), err
 	}
-	if b.last.over {
+	if st.last.over {
 		return nil, io.EOF
 	}
-	moved, err := b.next(time.Now().Add(b.s.Limits.Heartbeat))
-	if err != nil {
-		return nil, err
-	}
-	if moved {
-		return b.last.text()
-	}
-	select {
-	case <-b.s.quit:
-		return nil, io.EOF
-	default:
-		return []byte(":\n\n"), nil
+	for {
+		tick := st.s.Limits.Heartbeat
+		frames := st.source.untilFrame(st.last)
+		if frames > 0 {
+			tick = frames
+		}
+		moved, err := st.next(time.Now().Add(tick))
+		if err != nil {
+			return nil, err
+		}
+		if moved {
+			return st.text()
+		}
+		select {
+		case <-st.s.quit:
+			return nil, io.EOF
+		default:
+		}
+		if frames == 0 {
+			return []byte(":\n\n"), nil
+		}
+		if text := st.source.frame(st.last); text != nil {
+			return text, nil
+		}
 	}
 }
 
-func (n *news) text() ([]byte, error) {
-	body, err := json.Marshal(n.body)
+// text is the event of the last news. Its id is what a client that comes back hands
+// in as Last-Event-ID.
+func (st *stream) text() ([]byte, error) {
+	ctx, cancel := context.WithTimeout(st.s.base, 2*time.Second)
+	defer cancel()
+	name, v, err := st.source.show(ctx, st.last)
 	if err != nil {
 		return nil, err
 	}
-	out := append([]byte("id: "), strconv.FormatInt(n.seq, 10)...)
-	out = append(append(out, "\nevent: "...), n.name...)
-	out = append(append(out, "\ndata: "...), body...)
-	return append(out, "\n\n"...), nil
+	body, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, 0, len(body)+64)
+	b = append(b, "id: "...)
+	b = strconv.AppendInt(b, st.last.seq, 10)
+	b = append(b, "\nevent: "...)
+	b = append(b, name...)
+	b = append(b, "\ndata: "...)
+	b = append(b, body...)
+	return append(b, "\n\n"...), nil
 }
 
 // waiting reads the two parameters of a long poll.

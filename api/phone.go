@@ -20,7 +20,7 @@ type phoneView struct {
 	Session    string                   `json:"session"`
 	Claim      string                   `json:"claim,omitempty"`
 	Purpose    string                   `json:"purpose"`
-	State      confirm.State                 `json:"state"`
+	State      confirm.State            `json:"state"`
 	ExpiresAt  string                   `json:"expires_at"`
 	Match      matchView                `json:"match"`
 	KeyRequest *keyRequestView          `json:"key_request,omitempty"`
@@ -77,7 +77,7 @@ func (s *Server) providerOf(q *qr.Session) *mobilecert.ProviderName {
 type phoneSummary struct {
 	Session   string                   `json:"session"`
 	Purpose   string                   `json:"purpose"`
-	State     confirm.State                 `json:"state"`
+	State     confirm.State            `json:"state"`
 	CreatedAt string                   `json:"created_at"`
 	ScannedAt string                   `json:"scanned_at,omitempty"`
 	EndedAt   string                   `json:"ended_at,omitempty"`

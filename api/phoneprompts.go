@@ -17,7 +17,7 @@ import (
 type phonePrompt struct {
 	Prompt     string                   `json:"prompt"`
 	Purpose    string                   `json:"purpose"`
-	State      confirm.State         `json:"state"`
+	State      confirm.State            `json:"state"`
 	CreatedAt  string                   `json:"created_at"`
 	ExpiresAt  string                   `json:"expires_at"`
 	EndedAt    string                   `json:"ended_at,omitempty"`
@@ -94,7 +94,7 @@ type ringing struct {
 
 // lookInbox tells how a phone's inbox stands. The phone itself is asked about each
 // time: a stream of one that was revoked ends.
-func (s *Server) lookInbox(device string) func(context.Context) (news, error) {
+func (s *Server) lookInbox(device string) looking {
 	return func(ctx context.Context) (news, error) {
 		if _, err := s.Accounts.Device(ctx, device); err != nil {
 			return news{}, err
@@ -104,7 +104,7 @@ func (s *Server) lookInbox(device string) func(context.Context) (news, error) {
 			return news{}, err
 		}
 		open, err := s.Prompts.Inbox(ctx, device)
-		return news{seq: seq, name: "inbox", body: ringing{seq, len(open)}}, err
+		return news{seq: seq, of: shown{"inbox", ringing{seq, len(open)}}}, err
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 type promptView struct {
 	ID        string            `json:"id"`
 	Purpose   string            `json:"purpose"`
-	State     confirm.State  `json:"state"`
+	State     confirm.State     `json:"state"`
 	Seq       int64             `json:"seq"`
 	CreatedAt string            `json:"created_at"`
 	OpensAt   string            `json:"opens_at,omitempty"`
@@ -126,14 +126,14 @@ func (s *Server) followPrompt(c *call) (*following, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.follow(c.ctx, p.ID, s.Prompts.Watch(p.ID), func(ctx context.Context) (news, error) {
+	return s.follow(c.ctx, p.ID, s.Prompts.Watch(p.ID), looking(func(ctx context.Context) (news, error) {
 		p, err := read(ctx)
 		if err != nil {
 			return news{}, err
 		}
 		v, err := s.showPrompt(ctx, p)
-		return news{seq: p.Seq, name: string(p.State), body: v, over: p.State.Over(), at: p.ExpiresAt}, err
-	})
+		return news{seq: p.Seq, of: shown{string(p.State), v}, over: p.State.Over(), at: p.ExpiresAt}, err
+	}))
 }
 
 func (s *Server) getPrompt(c *call) error {
@@ -149,7 +149,7 @@ func (s *Server) getPrompt(c *call) error {
 	if err := f.await(since, wait); err != nil {
 		return err
 	}
-	return c.ok(f.last.body)
+	return c.ok(f.last.of.(shown).body)
 }
 
 func (s *Server) getPromptEvents(c *call) error {

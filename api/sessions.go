@@ -21,7 +21,7 @@ import (
 type qrView struct {
 	ID              string            `json:"id"`
 	Purpose         string            `json:"purpose"`
-	State           confirm.State          `json:"state"`
+	State           confirm.State     `json:"state"`
 	Seq             int64             `json:"seq"`
 	CreatedAt       string            `json:"created_at"`
 	ExpiresAt       string            `json:"expires_at"`
@@ -288,11 +288,7 @@ func (s *Server) person(c *call, pointer, accountID string) (*account.Account, *
 // getQRSession answers at once or, with wait, when the session has moved on past
 // since.
 func (s *Server) getQRSession(c *call) error {
-	wait, err := c.number("wait", 0, int64(s.Limits.Wait/time.Second), 0)
-	if err != nil {
-		return err
-	}
-	since, err := c.number("since", 0, 1<<53, 0)
+	wait, since, err := c.waiting()
 	if err != nil {
 		return err
 	}
@@ -304,7 +300,7 @@ func (s *Server) getQRSession(c *call) error {
 	if wait == 0 {
 		q, err = s.QR.Owned(c.ctx, sessionID, browser)
 	} else {
-		q, err = s.await(c.ctx, sessionID, browser, since, time.Duration(wait)*time.Second)
+		q, err = s.await(c.ctx, sessionID, browser, since, wait)
 	}
 	if err != nil {
 		return err
@@ -318,20 +314,15 @@ func (s *Server) getQRSession(c *call) error {
 	return c.ok(v)
 }
 
-// await waits for a change.
+// await waits until the session has moved on past since.
 func (s *Server) await(ctx context.Context, sessionID, browser string, since int64, wait time.Duration) (*qr.Session, error) {
-	w, err := s.watch(ctx, sessionID, browser)
+	f, err := s.followSession(ctx, sessionID, browser)
 	if err != nil {
 		return nil, err
 	}
-	defer w.close()
-	over := time.Now().Add(wait)
-	for w.last.Seq <= since && !w.last.State.Over() {
-		if q, err := w.next(over); err != nil || q == nil {
-			return w.last, err // the time is up, or the server stops
-		}
-	}
-	return w.last, nil
+	defer f.close()
+	err = f.await(since, wait)
+	return f.last.of.(*qr.Session), err
 }
 
 func (s *Server) postCancel(c *call) error {
