@@ -4,79 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"sync"
 	"testing"
 	"time"
 
 	"certlink/confirm"
-	"certlink/store"
+	"certlink/store/storetest"
 	"certlink/trust"
 	"certlink/trust/trusttest"
 )
-
-var errKilled = fmt.Errorf("%w: killed", store.ErrUnavailable)
-
-// mortal is a store whose process dies at its nth write: just before it, or just
-// after it, when the write is there and its answer is lost. From then on nothing
-// works until a new process is started on the same data.
-type mortal struct {
-	store.Store
-	mu    sync.Mutex
-	left  int
-	after bool
-	dead  bool
-}
-
-func (m *mortal) write(do func() error) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.dead {
-		return errKilled
-	}
-	m.left--
-	if m.left > 0 {
-		return do()
-	}
-	m.dead = true
-	if m.after {
-		if err := do(); err != nil {
-			return err
-		}
-	}
-	return errKilled
-}
-
-func (m *mortal) alive() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.dead {
-		return errKilled
-	}
-	return nil
-}
-
-func (m *mortal) Create(ctx context.Context, c string, d store.Doc) error {
-	return m.write(func() error { return m.Store.Create(ctx, c, d) })
-}
-
-func (m *mortal) Replace(ctx context.Context, c string, d store.Doc) error {
-	return m.write(func() error { return m.Store.Replace(ctx, c, d) })
-}
-
-func (m *mortal) Get(ctx context.Context, c, id string) (store.Doc, error) {
-	if err := m.alive(); err != nil {
-		return store.Doc{}, err
-	}
-	return m.Store.Get(ctx, c, id)
-}
-
-func (m *mortal) Query(ctx context.Context, c string, q store.Query) ([]store.Doc, store.Cursor, error) {
-	if err := m.alive(); err != nil {
-		return nil, "", err
-	}
-	return m.Store.Query(ctx, c, q)
-}
 
 // killed runs an act again and again, each time dying one write later, before
 // and after that write, and each time finished by a new process. It reports how
@@ -88,9 +24,9 @@ func killed(t *testing.T, prepare func(w *world) (*confirm.Confirmation, string)
 		for _, after := range []bool{false, true} {
 			w := newWorld(t)
 			c, device := prepare(w)
-			m := &mortal{Store: w.store, left: n, after: after}
+			m := storetest.NewMortal(w.store, n, after)
 			r, err := repeat(w.start(m), c, device)
-			if !m.dead {
+			if !m.Dead() {
 				lived = true
 				check(t, err)
 				look(t, w, r)

@@ -13,6 +13,7 @@ import (
 	"certlink/internal/effect"
 	"certlink/internal/fault"
 	"certlink/store"
+	"certlink/store/storetest"
 	"certlink/trust"
 	"certlink/trust/trusttest"
 )
@@ -277,7 +278,7 @@ func TestKilledWhileExtending(t *testing.T) {
 			csr, err := trust.ParseCSR(trusttest.CSR(t, trusttest.Key(t, trust.ES256)))
 			check(t, err)
 			in := Extension{ID: "statement2", Certificate: old.ID, CSR: csr, NotBefore: w.clock.Now(), NotAfter: w.clock.Now().Add(time.Hour), At: w.clock.Now()}
-			dying := w.start(&mortal{Store: w.store, left: n, after: after})
+			dying := w.start(storetest.NewMortal(w.store, n, after))
 			_, err = dying.certs.Extend(ctx, in)
 			if err == nil {
 				continue

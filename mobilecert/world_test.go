@@ -9,8 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -23,7 +21,7 @@ import (
 	"certlink/store"
 	"certlink/store/sqlite"
 	"certlink/trust"
-	"certlink/trust/authority"
+	"certlink/trust/authority/authoritytest"
 	"certlink/trust/trusttest"
 )
 
@@ -90,29 +88,6 @@ type server struct {
 	engine   *confirm.Engine
 }
 
-var demo struct {
-	sync.Once
-	ca  *authority.Authority
-	err error
-}
-
-// demoCA is made once: its keys are encrypted with many rounds.
-func demoCA(t testing.TB) *authority.Authority {
-	t.Helper()
-	demo.Do(func() {
-		var dir string
-		if dir, demo.err = os.MkdirTemp("", "certlink-demo-ca"); demo.err == nil {
-			defer os.RemoveAll(dir)
-			at := func() time.Time { return trusttest.Start }
-			demo.ca, demo.err = authority.OpenDemo(filepath.Join(dir, "ca"), authority.Options{BaseURL: "https://ca.example.cn/ca", Clock: at})
-		}
-	})
-	if demo.err != nil {
-		t.Fatal(demo.err)
-	}
-	return demo.ca
-}
-
 const worldCatalogue = `{"version": 1, "providers": [
  {"id": "huixin", "name_zh": "汇信CA", "name_en": "Huixin CA", "phones": [{"label_zh": "服务热线", "label_en": "Line", "number": "400-888-4636"}],
   "media": {"mobile": {"zh": "汇信CA（移动证书）", "en": "Huixin"}}},
@@ -140,9 +115,9 @@ func newWorld(t testing.TB) *world {
 	w.ca, w.loose = trusttest.Root(t, trust.ES256, "乙根"), trusttest.Root(t, trust.SM2SM3, "丙根")
 	files := map[string][]byte{"ca2": trusttest.PEM(w.ca.Cert), "loose": trusttest.PEM(w.loose.Cert)}
 	w.cat, err = readCatalogue("test", []byte(worldCatalogue), func(n string) ([]byte, error) { return files[n], nil },
-		[]Builtin{{Provider: "huixin", Anchors: demoCA(t).Anchors(), Revocation: trust.RevocationNone}})
+		[]Builtin{{Provider: "huixin", Anchors: authoritytest.Demo(t).Anchors(), Revocation: trust.RevocationNone}})
 	check(t, err)
-	w.issuer = BuiltinIssuer{demoCA(t)}
+	w.issuer = BuiltinIssuer{authoritytest.Demo(t)}
 	for _, p := range []Person{
 		{ID: "admin", Login: "admin", Name: "王敏", IDNumber: idWang, OrganisationID: "org1", Organisation: "甲公司", CreditCode: code1, Admin: true},
 		{ID: "li", Login: "lina", Name: "李娜", IDNumber: idLi, OrganisationID: "org1", Organisation: "甲公司", CreditCode: code1},

@@ -8,10 +8,7 @@ import (
 	"crypto"
 	"encoding/json"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -25,6 +22,7 @@ import (
 	"certlink/store/sqlite"
 	"certlink/trust"
 	"certlink/trust/authority"
+	"certlink/trust/authority/authoritytest"
 	"certlink/trust/trusttest"
 )
 
@@ -69,34 +67,13 @@ type World struct {
 	Grants mobilecert.Grants
 }
 
-var demo struct {
-	sync.Once
-	ca  *authority.Authority
-	err error
-}
-
-// demoCA is made once: its keys are encrypted with many rounds.
-func demoCA(t testing.TB) *authority.Authority {
-	t.Helper()
-	demo.Do(func() {
-		var dir string
-		if dir, demo.err = os.MkdirTemp("", "certlink-demo-ca"); demo.err == nil {
-			defer os.RemoveAll(dir)
-			at := func() time.Time { return trusttest.Start }
-			demo.ca, demo.err = authority.OpenDemo(filepath.Join(dir, "ca"), authority.Options{BaseURL: "https://ca.example.cn/ca", Clock: at})
-		}
-	})
-	Check(t, demo.err)
-	return demo.ca
-}
-
 // New makes a world on an empty store that has these collections besides its own.
 func New(t testing.TB, more ...store.Collection) *World {
 	t.Helper()
 	db, err := sqlite.Open(ctx, t.TempDir(), slices.Concat(mobilecert.Collections(), confirm.Collections(), more))
 	Check(t, err)
 	t.Cleanup(func() { db.Close() })
-	w := &World{T: t, Clock: clock.NewManual(trusttest.Now), Store: db, People: &People{}, CA: demoCA(t)}
+	w := &World{T: t, Clock: clock.NewManual(trusttest.Now), Store: db, People: &People{}, CA: authoritytest.Demo(t)}
 	w.Issuer = mobilecert.BuiltinIssuer{Authority: w.CA}
 	w.Cat, err = mobilecert.LoadCatalogue("", mobilecert.Builtin{Provider: "huixin", Anchors: w.CA.Anchors(), Revocation: trust.RevocationNone})
 	Check(t, err)

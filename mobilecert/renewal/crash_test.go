@@ -9,8 +9,8 @@ import (
 
 	"certlink/confirm"
 	"certlink/mobilecert"
-	"certlink/mobilecert/mobiletest"
 	"certlink/mobilecert/renewal"
+	"certlink/store/storetest"
 	"certlink/trust"
 	"certlink/trust/trusttest"
 )
@@ -46,7 +46,7 @@ func TestKilledBetweenPaymentAndDelivery(t *testing.T) {
 			check(t, err)
 			check(t, w.settle())
 			key, old := trusttest.Key(t, trust.ES256), ph.Doc
-			m := &mobiletest.Mortal{Store: w.World.Store, Left: n, After: after}
+			m := storetest.NewMortal(w.World.Store, n, after)
 			course := func(p *process) error {
 				if err := p.pay(r); err != nil {
 					return err
