@@ -72,7 +72,7 @@ func local(v string) string {
 func pinQuestion(st *phone.Statement, holder, language string, wrong bool, left int) dialog.Question {
 	q := dialog.Question{
 		Title: in(language, "用 U-Key 签名", "Sign with the U-Key"), Text: signText(st, holder, language),
-		Prompt: in(language, "PIN 码：", "PIN:"), Yes: in(language, "签名", "Sign"), No: in(language, "取消", "Cancel"),
+		Prompt: in(language, "PIN 码：", "PIN:"), Yes: in(language, "签名", "Sign"), No: in(language, "取消", "Cancel"), More: in(language, "下一页", "Next page"),
 	}
 	if wrong {
 		q.Mistake = in(language, "PIN 码不正确。", "The PIN is wrong.")

@@ -25,6 +25,8 @@ type Question struct {
 	Mistake string
 	Prompt  string // before the field
 	Yes, No string // the buttons
+	// More is the button to the next page, where one window cannot show all.
+	More string
 }
 
 // Asker opens windows. It gives up, and closes the window, when ctx ends.

@@ -44,6 +44,10 @@ var passed = []string{"DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_RUNTIME_D
 
 // PIN asks for a PIN.
 func (p Pinentry) PIN(ctx context.Context, q Question) (ukey.PIN, error) {
+	q, err := ahead(ctx, q, maxText, escaped, p.yes)
+	if err != nil {
+		return nil, err
+	}
 	data, err := p.run(ctx, q, "GETPIN")
 	switch {
 	case err != nil:
@@ -56,6 +60,18 @@ func (p Pinentry) PIN(ctx context.Context, q Question) (ukey.PIN, error) {
 
 // Confirm asks yes or no.
 func (p Pinentry) Confirm(ctx context.Context, q Question) (bool, error) {
+	q, err := ahead(ctx, q, maxText, escaped, p.yes)
+	if errors.Is(err, ErrCancelled) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return p.yes(ctx, q)
+}
+
+// yes asks a question that fits into one window.
+func (p Pinentry) yes(ctx context.Context, q Question) (bool, error) {
 	_, err := p.run(ctx, q, "CONFIRM")
 	if errors.Is(err, ErrCancelled) {
 		return false, nil
@@ -71,6 +87,7 @@ func (p Pinentry) run(ctx context.Context, q Question, command string) ([]byte, 
 	// The window is closed when nobody waits for it any more.
 	cmd := exec.CommandContext(ctx, path)
 	cmd.WaitDelay = time.Second
+	cmd.SysProcAttr = orphaned()
 	for _, name := range passed {
 		if v, ok := os.LookupEnv(name); ok {
 			cmd.Env = append(cmd.Env, name+"="+v)
@@ -131,11 +148,15 @@ func (s *session) send(line string) ([]byte, error) {
 	return s.answer()
 }
 
-// maxLine is that of the protocol, and maxData more than any PIN.
+// maxLine is that of the protocol: a pinentry that is sent more goes away. maxText is
+// what of it is left for a text, and maxData is more than any PIN.
 const (
 	maxLine = 1000
+	maxText = maxLine - len("SETDESC ")
 	maxData = 256
 )
+
+func escaped(s string) int { return len(escape(s)) }
 
 // answer reads data lines up to OK or ERR.
 func (s *session) answer() ([]byte, error) {

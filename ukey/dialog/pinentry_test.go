@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"certlink/ukey"
 )
@@ -25,6 +26,34 @@ func TestEscapes(t *testing.T) {
 			t.Errorf("%q is %q, want %q", in, got, want)
 		}
 	}
+}
+
+// However long a text is, all of it is shown, in windows that take it.
+func TestPages(t *testing.T) {
+	long := strings.Repeat("投标文件", 400)
+	for _, text := range []string{"", "一行", "a\nb\n\nc", strings.Repeat("第一行 100%\n", 200), long, "a\n" + long + "\nb", strings.Repeat("%", 5000)} {
+		all := pages(text, maxText, escaped)
+		for _, page := range all {
+			if escaped(page) > maxText || page == "" && text != "" || !utf8.ValidString(page) {
+				t.Errorf("%.20q: a page of %d bytes", text, escaped(page))
+			}
+		}
+		if strings.Join(all, "") != text {
+			t.Errorf("%.20q: not all of it is shown", text)
+		}
+	}
+}
+
+func FuzzPages(f *testing.F) {
+	f.Add("a\nb", 3)
+	f.Fuzz(func(t *testing.T, text string, most int) {
+		if most < 12 { // the longest rune, escaped
+			return
+		}
+		if all := pages(text, most, escaped); strings.Join(all, "") != text {
+			t.Errorf("%q is %q", text, all)
+		}
+	})
 }
 
 func TestNoPinentry(t *testing.T) {

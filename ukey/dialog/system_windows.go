@@ -3,6 +3,7 @@ package dialog
 import (
 	"context"
 	"syscall"
+	"unicode/utf16"
 	"unicode/utf8"
 	"unsafe"
 
@@ -39,20 +40,23 @@ const (
 	genericCreds   = 0x40000
 	errorCancelled = 1223
 
-	// maxMessage and maxCaption are CREDUI_MAX_MESSAGE_LENGTH and its like.
-	maxMessage = 1023
-	maxCaption = 127
+	maxMessage = 1023 // CREDUI_MAX_MESSAGE_LENGTH, less the NUL
 )
 
 // PIN asks for a PIN. The window cannot be closed from here: who goes away while it
 // is open leaves it to the person, and what is typed then is thrown away.
-func (credUI) PIN(ctx context.Context, q Question) (ukey.PIN, error) {
+func (c credUI) PIN(ctx context.Context, q Question) (ukey.PIN, error) {
+	units := func(s string) int { return len(utf16.Encode([]rune(s))) }
+	q, err := ahead(ctx, q, maxMessage-units(q.Mistake)-1, units, c.Confirm)
+	if err != nil {
+		return nil, err
+	}
 	text := q.Text
 	if q.Mistake != "" {
 		text = q.Mistake + "\n" + text
 	}
-	message, err1 := windows.UTF16PtrFromString(cut(text, maxMessage))
-	caption, err2 := windows.UTF16PtrFromString(cut(q.Title, maxCaption))
+	message, err1 := windows.UTF16PtrFromString(text)
+	caption, err2 := windows.UTF16PtrFromString(q.Title)
 	target, err3 := windows.UTF16PtrFromString("certlink U-Key")
 	if err1 != nil || err2 != nil || err3 != nil {
 		return nil, ErrNone.Becausef("the text holds a NUL")
@@ -134,13 +138,4 @@ func (credUI) Confirm(ctx context.Context, q Question) (bool, error) {
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
-}
-
-// cut keeps a text within what the window takes.
-func cut(s string, most int) string {
-	r := []rune(s)
-	if len(r) > most {
-		r = append(r[:most-1], '…')
-	}
-	return string(r)
 }

@@ -21,7 +21,7 @@ func main() {
 	var window strings.Builder
 	fmt.Println("OK Pleased to meet you")
 	lines := bufio.NewScanner(os.Stdin)
-	for lines.Scan() {
+	for lines.Scan() && len(lines.Bytes()) <= 1000 { // the real one goes away as silently
 		command, argument, _ := strings.Cut(lines.Text(), " ")
 		switch command {
 		case "SETTITLE", "SETDESC", "SETERROR", "SETPROMPT", "SETOK", "SETCANCEL":
