@@ -213,15 +213,35 @@ func TestUKeys(t *testing.T) {
 	d.skf.Left(3)
 	c.gone("token-locked")
 
-	// The driver hangs while it signs: said in seconds, and the next try goes well.
+	// The driver crashes while it signs, or hangs: said in seconds.
+	for _, mode := range []string{"crash", "hang"} {
+		c.click("certificate-SM2SM3")
+		d.skf.Misbehave("SKF_ECCSignData " + mode)
+		d.hand.Will(right)
+		c.click("sign")
+		c.ends("failed")
+		c.reads("ukey_driver_" + map[string]string{"crash": "crashed", "hang": "hung"}[mode])
+		c.shot("ukey-" + mode)
+		d.skf.Misbehave("")
+		c.click("retry")
+	}
+
+	// The bridge itself is killed while its window is open: the window closes, the page
+	// says so, goes on by itself when the bridge is back, and the next try goes well.
 	c.click("certificate-SM2SM3")
-	d.skf.Misbehave("SKF_ECCSignData crash")
-	d.hand.Will(right)
+	n = len(d.hand.Windows())
+	d.hand.Will(ukeytest.Answer{Forever: true})
 	c.click("sign")
-	c.ends("failed")
-	c.reads("ukey_driver_crashed")
-	d.skf.Misbehave("")
-	c.click("retry")
+	d.hand.Await(n + 1)
+	c.see("desktop-window")
+	d.bridge.Kill()
+	c.see("bridge-cut")
+	c.see("bridge-absent")
+	c.shot("ukey-cut")
+	d.hand.Gone()
+	d.bridge.Start()
+	c.gone("bridge-absent")
+	c.see("bridge-cut")
 	c.click("certificate-SM2SM3")
 	d.hand.Will(right)
 	c.click("sign")

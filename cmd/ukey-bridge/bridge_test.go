@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,11 +39,29 @@ type page struct {
 	host       string
 	secret     string
 	kind       string
-	transcript *bytes.Buffer
+	transcript *transcript
+}
+
+// transcript is all that went between pages and bridge.
+type transcript struct {
+	mu  sync.Mutex
+	all strings.Builder
+}
+
+func (w *transcript) add(text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.all.WriteString(text)
+}
+
+func (w *transcript) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.all.String()
 }
 
 func newPage(t *testing.T, b *ukeytest.Bridge) *page {
-	return &page{t: t, bridge: b, origin: []string{portal}, kind: "application/json", transcript: new(bytes.Buffer)}
+	return &page{t: t, bridge: b, origin: []string{portal}, kind: "application/json", transcript: new(transcript)}
 }
 
 type answer struct {
@@ -88,7 +107,7 @@ func (p *page) send(method, path, body string) *answer {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	fmt.Fprintf(p.transcript, "%s %s %s\n%d %v %s\n", method, path, body, resp.StatusCode, resp.Header, raw)
+	p.transcript.add(fmt.Sprintf("%s %s %s\n%d %v %s\n", method, path, body, resp.StatusCode, resp.Header, raw))
 	return &answer{resp.StatusCode, resp.Header, raw}
 }
 
@@ -399,7 +418,7 @@ func TestSigning(t *testing.T) {
 			t.Errorf("the events do not tell %s:\n%.3000s", want, seen)
 		}
 	}
-	p.transcript.WriteString(seen)
+	p.transcript.add(seen)
 	nowhere(t, b, p, soft.PIN, "111111", "222222", "333333")
 }
 

@@ -94,6 +94,20 @@ func TestHangAndCrash(t *testing.T) {
 	if err := sign(); err != nil {
 		t.Error(err)
 	}
+	// The end of the bridge waits for no library.
+	patient := New(command, of(soft.Library, "skf"), Deadlines{Open: time.Minute, Look: time.Minute})
+	soft.Misbehave("SKF_EnumDev hang")
+	asked := make(chan error, 1)
+	go func() {
+		_, err := patient.Inventory(ctx)
+		asked <- err
+	}()
+	time.Sleep(50 * time.Millisecond) // wherever it is by then
+	start := time.Now()
+	patient.Close()
+	if err := <-asked; !errors.Is(err, context.Canceled) || time.Since(start) > 10*time.Second {
+		t.Errorf("%v after %s", err, time.Since(start))
+	}
 }
 
 func TestNoDriver(t *testing.T) {

@@ -33,6 +33,8 @@ type Module struct {
 	command   func() *exec.Cmd
 	open      request
 	deadlines Deadlines
+	closing   context.Context // ends what is under way
+	close     context.CancelFunc
 
 	mu    sync.Mutex // one operation at a time
 	child *child
@@ -52,12 +54,18 @@ type child struct {
 // New runs the library of a profile; command makes the child's command line, which
 // ends up in Main.
 func New(command func() *exec.Cmd, p *profile.Profile, d Deadlines) *Module {
-	return &Module{command: command, open: request{Op: "open", Profile: p}, deadlines: d}
+	return newModule(command, request{Op: "open", Profile: p}, d)
 }
 
 // NewSoft runs software tokens, in the same way as a vendor's.
 func NewSoft(command func() *exec.Cmd, file string, d Deadlines) *Module {
-	return &Module{command: command, open: request{Op: "open", File: file}, deadlines: d}
+	return newModule(command, request{Op: "open", File: file}, d)
+}
+
+func newModule(command func() *exec.Cmd, open request, d Deadlines) *Module {
+	m := &Module{command: command, open: open, deadlines: d}
+	m.closing, m.close = context.WithCancel(context.Background())
+	return m
 }
 
 // Inventory looks at what is plugged in.
@@ -107,8 +115,9 @@ func (m *Module) acting(pin ukey.PIN) time.Duration {
 	return m.deadlines.Act
 }
 
-// Close ends the child.
+// Close ends the child, whatever it is at.
 func (m *Module) Close() error {
+	m.close()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.end()
@@ -118,7 +127,7 @@ func (m *Module) Close() error {
 func (m *Module) ask(ctx context.Context, r request, within time.Duration) (*response, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := ctx.Err(); err != nil {
+	if err := errors.Join(ctx.Err(), m.closing.Err()); err != nil {
 		return nil, err
 	}
 	if err := m.begin(ctx); err != nil {
@@ -194,6 +203,8 @@ func (m *Module) exchange(ctx context.Context, r request, within time.Duration) 
 		return nil, ukey.ErrHung.Becausef("no answer to %s within %s", r.Op, within)
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	case <-m.closing.Done():
+		return nil, m.closing.Err()
 	}
 }
 

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"certlink/internal/clock"
 	"certlink/internal/fault"
 	"certlink/ukey"
@@ -51,6 +53,7 @@ type Service struct {
 	Config
 	operation sync.Mutex // one window on the desktop at a time
 	watch     watchers
+	looks     singleflight.Group // by profile
 
 	mu      sync.Mutex
 	refused map[string]time.Time // origin → when its pairing was refused

@@ -93,7 +93,7 @@ func (s *Service) look(ctx context.Context) ([]found, []Problem) {
 		l, done := &s.Libraries[i], make(chan answer, 1)
 		answers[i] = done
 		go func() {
-			inv, err := l.Module.Inventory(ctx)
+			inv, err := s.inventory(ctx, l)
 			if err != nil {
 				f := fault.Of(err)
 				if f == nil {
@@ -122,6 +122,19 @@ func (s *Service) look(ctx context.Context) ([]found, []Problem) {
 		}
 	}
 	return tokens, problems
+}
+
+// inventory asks one library; who asks while it is being asked gets the same answer,
+// so that one that hangs is waited for once, not once for each page and window.
+func (s *Service) inventory(ctx context.Context, l *Library) (*ukey.Inventory, error) {
+	asked := s.looks.DoChan(l.Profile.ID, func() (any, error) { return l.Module.Inventory(context.WithoutCancel(ctx)) })
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case r := <-asked:
+		inv, _ := r.Val.(*ukey.Inventory)
+		return inv, r.Err
+	}
 }
 
 // Tokens shows what is plugged in now.
@@ -193,7 +206,7 @@ func (s *Service) find(ctx context.Context, token, certificate string) (*found, 
 
 // still is nil while a token is plugged in.
 func (s *Service) still(ctx context.Context, f *found) error {
-	inv, err := f.library.Module.Inventory(ctx)
+	inv, err := s.inventory(ctx, f.library)
 	if err == nil && !slices.ContainsFunc(inv.Tokens, func(t ukey.Token) bool { return t.ID == f.token.ID }) {
 		err = ukey.ErrRemoved
 	}

@@ -78,3 +78,23 @@ func (p *Pinentry) Await(n int) {
 	}
 	p.t.Fatalf("only %d of %d windows were opened: %q", len(p.Windows()), n, p.Windows())
 }
+
+// Gone waits until no window is open any more. Only Linux closes those of a bridge that
+// was killed.
+func (p *Pinentry) Gone() {
+	p.t.Helper()
+	for range 1500 {
+		open := 0
+		all, _ := filepath.Glob("/proc/[0-9]*/exe")
+		for _, exe := range all {
+			if path, err := os.Readlink(exe); err == nil && path == p.Path {
+				open++
+			}
+		}
+		if open == 0 {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	p.t.Fatal("a window is left open")
+}

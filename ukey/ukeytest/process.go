@@ -21,6 +21,8 @@ type Bridge struct {
 	Origin string // where it listens, as http://127.0.0.1:port
 	State  string
 	t      testing.TB
+	args   []string
+	cmd    *exec.Cmd
 	out    output
 }
 
@@ -107,32 +109,53 @@ func StartDemoBridge(t testing.TB, listen, origin string, person *Pinentry) *Bri
 
 func startBridge(t testing.TB, listen string, args ...string) *Bridge {
 	t.Helper()
-	path, err := program()
-	if err != nil {
-		t.Fatal(err)
-	}
 	b := &Bridge{Origin: "http://" + listen, State: t.TempDir(), t: t}
-	cmd := exec.Command(path, append(args, "--state", b.State)...)
-	cmd.Stdout, cmd.Stderr = &b.out, &b.out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	b.args = append(args, "--state", b.State)
 	t.Cleanup(func() {
-		cmd.Process.Signal(os.Interrupt)
-		done := make(chan error, 1)
-		go func() { done <- cmd.Wait() }()
-		select {
-		case <-done:
-		case <-time.After(5 * time.Second):
-			cmd.Process.Kill()
-			t.Error("the bridge did not end")
-		}
+		b.end()
 		if t.Failed() {
 			t.Logf("the bridge said:\n%s\nand wrote:\n%s", b.Log(), b.Audit())
 		}
 	})
-	b.await()
+	b.Start()
 	return b
+}
+
+// Start starts it again after Kill.
+func (b *Bridge) Start() {
+	b.t.Helper()
+	path, err := program()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.cmd = exec.Command(path, b.args...)
+	b.cmd.Stdout, b.cmd.Stderr = &b.out, &b.out
+	if err := b.cmd.Start(); err != nil {
+		b.t.Fatal(err)
+	}
+	b.await()
+}
+
+// Kill ends it without a word.
+func (b *Bridge) Kill() {
+	b.cmd.Process.Kill()
+	b.cmd.Wait()
+	b.cmd = nil
+}
+
+func (b *Bridge) end() {
+	if b.cmd == nil {
+		return
+	}
+	b.cmd.Process.Signal(os.Interrupt)
+	done := make(chan error, 1)
+	go func() { done <- b.cmd.Wait() }()
+	select {
+	case <-done:
+	case <-time.After(5 * time.Second):
+		b.cmd.Process.Kill()
+		b.t.Error("the bridge did not end")
+	}
 }
 
 // await waits until it answers.

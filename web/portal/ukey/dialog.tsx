@@ -39,6 +39,7 @@ export function UKeyDialog(p: Props) {
   const [chosen, setChosen] = useState('')
   const [error, setError] = useState<string | undefined>(undefined)
   const [step, setStep] = useState<Step>({ kind: 'choose' })
+  const [cut, setCut] = useState(false) // the bridge went away while it signed
   const open = useRef<UKeySession | undefined>(undefined)
   const leaving = useRef<AbortController | undefined>(undefined)
   const all = usable(bridge.tokens)
@@ -65,6 +66,7 @@ export function UKeyDialog(p: Props) {
     if (!x) return
     const mine = new AbortController()
     leaving.current = mine
+    setCut(false)
     try {
       const s = await call<UKeySession>('POST', '/v1/ukey-sessions', { body: p.request })
       open.current = s
@@ -79,6 +81,7 @@ export function UKeyDialog(p: Props) {
       drop()
       if (e instanceof Silent) {
         bridge.look()
+        setCut(true)
         setStep({ kind: 'choose' })
         return
       }
@@ -100,6 +103,12 @@ export function UKeyDialog(p: Props) {
         <span class="badge">{productName(p.provider, 'ukey')}</span>
       </p>
       <div class="stack" data-testid="ukey-state" data-state={step.kind === 'choose' ? bridge.stage.kind : step.kind === 'over' ? step.session.state : step.kind}>
+        {step.kind === 'choose' && cut && (
+          <Note tone="warn" title={u('cutTitle')} testid="bridge-cut" live>
+            <p>{p.failedText}</p>
+            <p>{u(ready ? 'cutAgain' : 'cutText')}</p>
+          </Note>
+        )}
         {step.kind === 'choose' && !ready && <Connect bridge={bridge} leave={p.onClose} />}
         {step.kind === 'choose' && ready && (
           <>

@@ -67,6 +67,7 @@ export function useBridge(): Bridge {
           return
         }
         setStage({ kind: 'ready' })
+        setOperation(undefined) // a bridge that went away has not told its end
         await client.watch({ tokens: setTokens, operation: setOperation }, mine.signal)
         later() // the bridge was stopped, or started anew
       } catch (e) {
