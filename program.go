@@ -34,7 +34,6 @@ import (
 	"certlink/mobilecert"
 	"certlink/mobilecert/application"
 	"certlink/mobilecert/identity"
-	"certlink/mobilecert/renewal"
 	"certlink/push"
 	"certlink/qr"
 	"certlink/store"
@@ -80,26 +79,12 @@ func schema() []store.Collection {
 		push.Collections(), audit.Collections(), upload.Collections(), lease.Collections(), []store.Collection{revocationLists})
 }
 
-// reindex derives index values again where a newer version declares more.
-func reindex(collection string, d store.Doc) (map[string]string, error) {
-	if account.Owns(collection) {
-		return account.Reindex(collection, d)
-	}
-	if push.Owns(collection) {
-		return push.Reindex(collection, d)
-	}
-	if renewal.Owns(collection) {
-		return renewal.Reindex(d)
-	}
-	return mobilecert.Reindex(collection, d)
-}
-
 // openStore opens the engine that the settings name.
 func (s *settings) openStore(ctx context.Context) (store.Store, error) {
 	if s.Store == "embedded" {
-		return sqlite.Open(ctx, filepath.Join(s.Data, "store"), schema(), sqlite.WithReindex(reindex))
+		return sqlite.Open(ctx, filepath.Join(s.Data, "store"), schema())
 	}
-	return mongo.Open(ctx, s.Store, s.Database, schema(), mongo.WithReindex(reindex))
+	return mongo.Open(ctx, s.Store, s.Database, schema())
 }
 
 // open wires the rooms; nothing runs yet. origin is known only after listening

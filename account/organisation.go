@@ -2,9 +2,7 @@ package account
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -179,22 +177,4 @@ func (s *Service) ListOrganisations(ctx context.Context, by *Principal, find Fin
 		q.Index, q.Prefix = "code", strings.ToUpper(strings.TrimSpace(find.CreditCode))
 	}
 	return s.organisations.Query(ctx, q)
-}
-
-// Reindex derives the index values of a stored document of this package again,
-// where a newer version declares more of them.
-func Reindex(collection string, d store.Doc) (map[string]string, error) {
-	if collection != organisations {
-		return nil, fmt.Errorf("account: nothing is known of %s", collection)
-	}
-	o := new(Organisation)
-	if err := json.Unmarshal(d.Body, o); err != nil {
-		return nil, err
-	}
-	return organisationRecord(nil).Index(o), nil
-}
-
-// Owns says whether the collection is one of this package's.
-func Owns(collection string) bool {
-	return slices.ContainsFunc(Collections(), func(c store.Collection) bool { return c.Name == collection })
 }

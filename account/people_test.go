@@ -444,31 +444,3 @@ func TestHistoryIsBounded(t *testing.T) {
 		t.Errorf("%d effects owed", n)
 	}
 }
-
-// A store of before organisations could be found by name is read with the same values.
-func TestReindexOrganisations(t *testing.T) {
-	w := newWorld(t)
-	o, err := w.CreateOrganisation(t.Context(), w.root, OrganisationInput{Name: "ＡＢＣ 有限公司", CreditCode: "91330100MA27XXXX0A"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := w.db.Get(t.Context(), organisations, o.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := Reindex(organisations, d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d.Index["name"] != "abc 有限公司" {
-		t.Errorf("found by %q", d.Index["name"])
-	}
-	for name, want := range d.Index {
-		if got[name] != want {
-			t.Errorf("index %s is %q, not %q", name, got[name], want)
-		}
-	}
-	if _, err := Reindex("binding", d); err == nil || Owns("binding") || !Owns(organisations) {
-		t.Error("the values of another room's documents were derived")
-	}
-}

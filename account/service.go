@@ -34,14 +34,14 @@ func Collections() []store.Collection {
 	owing := store.Index{Name: effect.Index}
 	until := store.Index{Name: "until"} // when Sweep may delete it
 	return []store.Collection{
-		{Name: organisations, Indexes: []store.Index{{Name: "code", Unique: true}, {Name: "name"}, owing}},
-		{Name: accounts, Indexes: []store.Index{{Name: "login", Unique: true}, {Name: "external", Unique: true}, {Name: "name"}, owing}},
-		{Name: sessions, Indexes: []store.Index{{Name: "account"}, until}},
-		{Name: attempts, Indexes: []store.Index{until, owing}},
-		{Name: tokens, Indexes: []store.Index{{Name: "token", Unique: true}, {Name: "account"}, owing}},
-		{Name: imports, Indexes: []store.Index{owing}},
-		{Name: devices, Indexes: []store.Index{owing}},
-		{Name: quotas, Indexes: []store.Index{until}},
+		organisationRecord(nil).Declare(store.Collection{Name: organisations, Indexes: []store.Index{{Name: "code", Unique: true}, {Name: "name"}, owing}}),
+		accountRecord(nil).Declare(store.Collection{Name: accounts, Indexes: []store.Index{{Name: "login", Unique: true}, {Name: "external", Unique: true}, {Name: "name"}, owing}}),
+		sessionRecord(nil).Declare(store.Collection{Name: sessions, Indexes: []store.Index{{Name: "account"}, until}}),
+		attemptRecord(nil).Declare(store.Collection{Name: attempts, Indexes: []store.Index{until, owing}}),
+		tokenRecord(nil).Declare(store.Collection{Name: tokens, Indexes: []store.Index{{Name: "token", Unique: true}, {Name: "account"}, owing}}),
+		importsRecord(nil).Declare(store.Collection{Name: imports, Indexes: []store.Index{owing}}),
+		deviceRecord(nil).Declare(store.Collection{Name: devices, Indexes: []store.Index{owing}}),
+		quotaRecord(nil).Declare(store.Collection{Name: quotas, Indexes: []store.Index{until}}),
 	}
 }
 

@@ -65,7 +65,7 @@ var collection = store.Collection{Name: "orders", Indexes: []store.Index{
 }}
 
 // Collections declares what the package stores.
-func Collections() []store.Collection { return []store.Collection{collection} }
+func Collections() []store.Collection { return []store.Collection{record(nil).Declare(collection)} }
 
 func record(s store.Store) store.Record[Order] {
 	return store.Record[Order]{Store: s, Collection: collection.Name,

@@ -50,11 +50,11 @@ const collection = "ukey_sessions"
 
 // Collections declares what the package stores.
 func Collections() []store.Collection {
-	return []store.Collection{{Name: collection, Indexes: []store.Index{
+	return []store.Collection{sessionRecord(nil, DefaultTimes()).Declare(store.Collection{Name: collection, Indexes: []store.Index{
 		{Name: "due"},
 		{Name: "open"}, // account, while open: bounds how many
 		{Name: effect.Index},
-	}}}
+	}})}
 }
 
 func sessionRecord(s store.Store, t Times) store.Record[Session] {

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -184,24 +183,4 @@ func (v *Certificates) StateOf(ctx context.Context, content string) (id string, 
 		return docs[0].ID, CertificateState(ended), nil
 	}
 	return docs[0].ID, Issued, nil
-}
-
-// Reindex derives the index values of a stored document of this package again,
-// where a newer version declares more of them.
-func Reindex(collection string, d store.Doc) (map[string]string, error) {
-	switch collection {
-	case certificateCollection.Name:
-		return reindex(certificateRecord(nil), d)
-	case bindingCollection.Name:
-		return reindex(bindingRecord(nil), d)
-	}
-	return nil, fmt.Errorf("mobilecert: nothing is known of %s", collection)
-}
-
-func reindex[T any](r store.Record[T], d store.Doc) (map[string]string, error) {
-	v := new(T)
-	if err := json.Unmarshal(d.Body, v); err != nil {
-		return nil, err
-	}
-	return r.Index(v), nil
 }

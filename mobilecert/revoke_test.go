@@ -62,21 +62,3 @@ func TestRecordsOfRevocation(t *testing.T) {
 		}
 	}
 }
-
-// A store of before the serial numbers were indexed is read with the same values.
-func TestReindex(t *testing.T) {
-	w := newWorld(t)
-	_, c := w.collected("li", "demo-p256", newHandset(t))
-	d, err := w.store.Get(ctx, certificateCollection.Name, c.ID)
-	check(t, err)
-	got, err := Reindex(certificateCollection.Name, d)
-	check(t, err)
-	for name, want := range d.Index {
-		if got[name] != want {
-			t.Errorf("index %s is %q, not %q", name, got[name], want)
-		}
-	}
-	if _, err := Reindex("sessions", d); err == nil {
-		t.Error("the values of another room's documents were derived")
-	}
-}

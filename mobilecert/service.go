@@ -28,7 +28,7 @@ type Config struct {
 
 // Collections declares what this package keeps.
 func Collections() []store.Collection {
-	return []store.Collection{certificateCollection, bindingCollection}
+	return []store.Collection{certificateRecord(nil).Declare(certificateCollection), bindingRecord(nil).Declare(bindingCollection)}
 }
 
 // Event is one line of a document's history.

@@ -2,10 +2,7 @@ package push
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"slices"
 	"time"
 
 	"certlink/internal/clock"
@@ -58,41 +55,18 @@ const outbox = "outbox"
 
 // Collections declares what the package stores.
 func Collections() []store.Collection {
-	return append([]store.Collection{
-		{Name: outbox, Indexes: []store.Index{
+	return []store.Collection{
+		outboxRecord(nil, defaultKeep).Declare(store.Collection{Name: outbox, Indexes: []store.Index{
 			{Name: "queue"}, // channel, lane and due, while waiting
 			{Name: "dead"}, {Name: "purge"},
 			{Name: "phone"},                  // device and time: the notices of its inbox
 			{Name: "collapse", Unique: true}, // channel, device and name, while waiting
-		}},
-		promptSchema,
-		{Name: phoneCollection, Feed: true},
-	}, reminderSchema...)
-}
-
-// Owns says whether the collection is this package's.
-func Owns(collection string) bool {
-	return slices.ContainsFunc(Collections(), func(c store.Collection) bool { return c.Name == collection })
-}
-
-// Reindex derives the index values of a stored document of this package again, where
-// a newer version declares more of them.
-func Reindex(collection string, d store.Doc) (map[string]string, error) {
-	switch collection {
-	case outbox:
-		m := new(Message)
-		if err := json.Unmarshal(d.Body, m); err != nil {
-			return nil, err
-		}
-		return outboxRecord(nil, defaultKeep).Index(m), nil
-	case promptCollection:
-		p := new(Prompt)
-		if err := json.Unmarshal(d.Body, p); err != nil {
-			return nil, err
-		}
-		return promptRecord(nil, DefaultPromptTimes()).Index(p), nil
+		}}),
+		promptRecord(nil, DefaultPromptTimes()).Declare(promptSchema),
+		phoneRecord(nil).Declare(store.Collection{Name: phoneCollection, Feed: true}),
+		dayRecord(nil).Declare(store.Collection{Name: dayCollection, Indexes: []store.Index{{Name: "purge"}, {Name: effect.Index}}}),
+		markRecord(nil).Declare(store.Collection{Name: markCollection, Indexes: []store.Index{{Name: "purge"}}}),
 	}
-	return nil, fmt.Errorf("push: nothing is known of %s", collection)
 }
 
 // Channel delivers messages of one kind. A PermanentError gives up at once.

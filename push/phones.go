@@ -55,8 +55,11 @@ type Phones struct {
 // NewPhones makes the service. kinds are the adapters that there are, in the order
 // of an operator's liking.
 func NewPhones(s store.Store, c clock.Clock, hub *feed.Hub, ring *seal.Ring, kinds ...string) *Phones {
-	return &Phones{hub: hub, clock: c, ring: ring, kinds: kinds, boxes: store.Record[phoneBox]{Store: s, Collection: phoneCollection,
-		ID: func(b *phoneBox) string { return b.ID }}}
+	return &Phones{hub: hub, clock: c, ring: ring, kinds: kinds, boxes: phoneRecord(s)}
+}
+
+func phoneRecord(s store.Store) store.Record[phoneBox] {
+	return store.Record[phoneBox]{Store: s, Collection: phoneCollection, ID: func(b *phoneBox) string { return b.ID }}
 }
 
 // Kinds are the ways that an app on a phone can register for.

@@ -74,11 +74,6 @@ const (
 	scanEvery = time.Hour
 )
 
-var reminderSchema = []store.Collection{
-	{Name: dayCollection, Indexes: []store.Index{{Name: "purge"}, {Name: effect.Index}}},
-	{Name: markCollection, Indexes: []store.Index{{Name: "purge"}}},
-}
-
 // Hours is when people are left in peace, by the clock of Shanghai: from until to.
 type Hours struct{ From, To int }
 
@@ -112,17 +107,23 @@ type Reminders struct {
 // NewReminders makes the scheduler.
 func NewReminders(s store.Store, c clock.Clock, quiet Hours, sources ...Source) *Reminders {
 	return &Reminders{Clock: c, Quiet: quiet, Sources: sources,
-		days: store.Record[day]{Store: s, Collection: dayCollection, ID: func(d *day) string { return d.ID },
-			Index: func(d *day) map[string]string {
-				ix := map[string]string{"purge": d.Date}
-				if len(d.Pending) > 0 {
-					ix[effect.Index] = store.TimeKey(d.Pending[0].At)
-				}
-				return ix
-			}},
-		marks: store.Record[mark]{Store: s, Collection: markCollection, ID: func(m *mark) string { return m.ID },
-			Index: func(m *mark) map[string]string { return map[string]string{"purge": store.TimeKey(m.Till)} }},
-	}
+		days: dayRecord(s), marks: markRecord(s)}
+}
+
+func dayRecord(s store.Store) store.Record[day] {
+	return store.Record[day]{Store: s, Collection: dayCollection, ID: func(d *day) string { return d.ID },
+		Index: func(d *day) map[string]string {
+			ix := map[string]string{"purge": d.Date}
+			if len(d.Pending) > 0 {
+				ix[effect.Index] = store.TimeKey(d.Pending[0].At)
+			}
+			return ix
+		}}
+}
+
+func markRecord(s store.Store) store.Record[mark] {
+	return store.Record[mark]{Store: s, Collection: markCollection, ID: func(m *mark) string { return m.ID },
+		Index: func(m *mark) map[string]string { return map[string]string{"purge": store.TimeKey(m.Till)} }}
 }
 
 // Run goes on with the walk until it is through, the time is up, or people sleep.

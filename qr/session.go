@@ -132,14 +132,14 @@ const collection = "qr_sessions"
 // Collections declares what the package stores.
 func Collections() []store.Collection {
 	return []store.Collection{
-		{Name: collection, Feed: true, Indexes: []store.Index{
+		sessionRecord(nil, DefaultTimes()).Declare(store.Collection{Name: collection, Feed: true, Indexes: []store.Index{
 			{Name: "due"},
 			{Name: "open"},                // account, while open: bounds how many
 			{Name: "device"},              // device and time: its history
 			{Name: "typed", Unique: true}, // while a typed code lives
 			{Name: effect.Index},
-		}},
-		{Name: pairCollection, Indexes: []store.Index{{Name: "due"}}},
+		}}),
+		pairRecord(nil).Declare(store.Collection{Name: pairCollection, Indexes: []store.Index{{Name: "due"}}}),
 	}
 }
 

@@ -20,6 +20,19 @@ type Record[T any] struct {
 	Memo *Memo[T]
 }
 
+// Declare completes the declaration of the collection: its index values follow from
+// what is stored.
+func (r Record[T]) Declare(c Collection) Collection {
+	c.Derive = func(d Doc) (map[string]string, error) {
+		v, err := r.decode(d)
+		if err != nil || r.Index == nil {
+			return nil, err
+		}
+		return r.Index(v), nil
+	}
+	return c
+}
+
 // Get reads one value and the revision it was read at.
 func (r Record[T]) Get(ctx context.Context, id string) (*T, int64, error) {
 	get := r.Store.Get

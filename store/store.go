@@ -54,6 +54,9 @@ type Collection struct {
 	Indexes []Index
 	// Feed asks that every Create and Replace is told by Changes.
 	Feed bool
+	// Derive gives the index values of a stored document again. Engines need it when
+	// a newer version of the program declares an index that older documents lack.
+	Derive func(Doc) (map[string]string, error)
 }
 
 // Index is a declared, sparse index: a document without the value, or with an

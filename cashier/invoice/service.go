@@ -91,7 +91,9 @@ var (
 )
 
 // Collections declares what the package stores.
-func Collections() []store.Collection { return []store.Collection{collection, titlesCollection} }
+func Collections() []store.Collection {
+	return []store.Collection{record(nil).Declare(collection), titlesRecord(nil).Declare(titlesCollection)}
+}
 
 func record(s store.Store) store.Record[Invoice] {
 	return store.Record[Invoice]{Store: s, Collection: collection.Name,

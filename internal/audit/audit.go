@@ -27,15 +27,17 @@ const collection = "audit"
 
 // Collections declares what the package stores.
 func Collections() []store.Collection {
-	return []store.Collection{{Name: collection, Indexes: []store.Index{{Name: "at"}, {Name: "organisation"}}}}
+	return []store.Collection{record(nil).Declare(store.Collection{Name: collection, Indexes: []store.Index{{Name: "at"}, {Name: "organisation"}}})}
 }
 
 // Log writes and reads entries.
 type Log struct{ entries store.Record[Entry] }
 
 // New opens the log.
-func New(s store.Store) *Log {
-	return &Log{store.Record[Entry]{Store: s, Collection: collection,
+func New(s store.Store) *Log { return &Log{record(s)} }
+
+func record(s store.Store) store.Record[Entry] {
+	return store.Record[Entry]{Store: s, Collection: collection,
 		ID: func(e *Entry) string { return e.ID },
 		Index: func(e *Entry) map[string]string {
 			ix := map[string]string{"at": store.TimeKey(e.At)}
@@ -43,7 +45,7 @@ func New(s store.Store) *Log {
 				ix["organisation"] = store.Key(e.Organisation, store.TimeKey(e.At))
 			}
 			return ix
-		}}}
+		}}
 }
 
 // Carry is the relay's handler for effects of kind effect.Audit.

@@ -69,8 +69,27 @@ const (
 
 // Collections declares what the package stores.
 func Collections() []store.Collection {
-	return []store.Collection{{Name: files, Indexes: []store.Index{{Name: "doubt"}, {Name: seal.StaleIndex}}},
-		{Name: pieces, Indexes: []store.Index{{Name: seal.StaleIndex}}}}
+	return []store.Collection{
+		fileRecord(nil).Declare(store.Collection{Name: files, Indexes: []store.Index{{Name: "doubt"}, {Name: seal.StaleIndex}}}),
+		pieceRecord(nil).Declare(store.Collection{Name: pieces, Indexes: []store.Index{{Name: seal.StaleIndex}}}),
+	}
+}
+
+func fileRecord(s store.Store) store.Record[File] {
+	return store.Record[File]{Store: s, Collection: files,
+		ID: func(f *File) string { return f.ID },
+		Index: func(f *File) map[string]string {
+			ix := map[string]string{seal.StaleIndex: seal.KeyOf(f.Sealed)}
+			if f.Doubt != nil {
+				ix["doubt"] = store.TimeKey(*f.Doubt)
+			}
+			return ix
+		}}
+}
+
+func pieceRecord(s store.Store) store.Record[piece] {
+	return store.Record[piece]{Store: s, Collection: pieces, ID: func(p *piece) string { return p.ID },
+		Index: func(p *piece) map[string]string { return map[string]string{seal.StaleIndex: seal.KeyOf(p.Data)} }}
 }
 
 // Store keeps files.
@@ -84,20 +103,7 @@ type Store struct {
 
 // New opens the store.
 func New(s store.Store, c clock.Clock, ring *seal.Ring) *Store {
-	return &Store{
-		files: store.Record[File]{Store: s, Collection: files,
-			ID: func(f *File) string { return f.ID },
-			Index: func(f *File) map[string]string {
-				ix := map[string]string{seal.StaleIndex: seal.KeyOf(f.Sealed)}
-				if f.Doubt != nil {
-					ix["doubt"] = store.TimeKey(*f.Doubt)
-				}
-				return ix
-			}},
-		pieces: store.Record[piece]{Store: s, Collection: pieces, ID: func(p *piece) string { return p.ID },
-			Index: func(p *piece) map[string]string { return map[string]string{seal.StaleIndex: seal.KeyOf(p.Data)} }},
-		clock: c, ring: ring, claims: map[string]Claim{},
-	}
+	return &Store{files: fileRecord(s), pieces: pieceRecord(s), clock: c, ring: ring, claims: map[string]Claim{}}
 }
 
 // Put reads a file to its end and keeps it, if it is of one of the kinds and not

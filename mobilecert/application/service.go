@@ -67,7 +67,7 @@ var collection = store.Collection{Name: "applications", Indexes: []store.Index{
 }}
 
 // Collections declares what the package stores.
-func Collections() []store.Collection { return []store.Collection{collection} }
+func Collections() []store.Collection { return []store.Collection{record(nil).Declare(collection)} }
 
 func record(s store.Store) store.Record[Application] {
 	return store.Record[Application]{Store: s, Collection: collection.Name,

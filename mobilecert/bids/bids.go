@@ -50,7 +50,8 @@ func New(c Config) *Ledger {
 
 // Collections declares what this package keeps.
 func Collections() []store.Collection {
-	return []store.Collection{entryCollection, guardCollection, rehearsalCollection}
+	return []store.Collection{entryRecord(nil).Declare(entryCollection), guardRecord(nil).Declare(guardCollection),
+		rehearsalRecord(nil).Declare(rehearsalCollection)}
 }
 
 func (l *Ledger) wake(collection string, o *effect.Owing) {

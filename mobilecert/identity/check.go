@@ -119,7 +119,9 @@ var (
 )
 
 // Collections declares what the package stores.
-func Collections() []store.Collection { return []store.Collection{checks, days} }
+func Collections() []store.Collection {
+	return []store.Collection{checkRecord(nil).Declare(checks), dayRecord(nil).Declare(days)}
+}
 
 func checkRecord(s store.Store) store.Record[Check] {
 	return store.Record[Check]{Store: s, Collection: checks.Name,

@@ -8,7 +8,6 @@
 package renewal
 
 import (
-	"encoding/json"
 	"time"
 
 	"certlink/confirm"
@@ -219,7 +218,7 @@ var collection = store.Collection{Name: "renewals", Indexes: []store.Index{
 }}
 
 // Collections declares what this package keeps.
-func Collections() []store.Collection { return []store.Collection{collection} }
+func Collections() []store.Collection { return []store.Collection{record(nil).Declare(collection)} }
 
 func record(s store.Store) store.Record[Renewal] {
 	return store.Record[Renewal]{Store: s, Collection: collection.Name,
@@ -242,16 +241,3 @@ func record(s store.Store) store.Record[Renewal] {
 			return ix
 		}}
 }
-
-// Reindex derives the index values of a stored renewal again, where a newer version
-// declares more of them.
-func Reindex(d store.Doc) (map[string]string, error) {
-	r := new(Renewal)
-	if err := json.Unmarshal(d.Body, r); err != nil {
-		return nil, err
-	}
-	return record(nil).Index(r), nil
-}
-
-// Owns says whether the collection is this package's.
-func Owns(name string) bool { return name == collection.Name }

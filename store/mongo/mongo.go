@@ -60,7 +60,6 @@ type DB struct {
 	meta    *driver.Collection
 	feed    *feed
 	clock   func() time.Time
-	reindex Reindex
 	dialer  *dialer
 	closing sync.Once
 	proven  atomic.Int64 // when Ping last succeeded, in Unix nanoseconds
@@ -73,15 +72,6 @@ type Option func(*DB)
 
 // WithClock sets the clock by which the change feed is trimmed.
 func WithClock(now func() time.Time) Option { return func(db *DB) { db.clock = now } }
-
-// Reindex derives the index values of a stored document, when a newer version
-// of the program declares an index that older documents do not have.
-type Reindex func(collection string, d store.Doc) (map[string]string, error)
-
-// WithReindex lets Open add indexes to collections that hold documents: all
-// their values are derived again before Open returns. Without it, such a schema
-// is refused.
-func WithReindex(f Reindex) Option { return func(db *DB) { db.reindex = f } }
 
 // Open connects to the replica set and prepares the database.
 func Open(ctx context.Context, uri, database string, schema []store.Collection, opts ...Option) (*DB, error) {

@@ -150,8 +150,8 @@ func (db *DB) deriveValues(ctx context.Context, c *engine.Collection, added []st
 	if err != nil || !any {
 		return err
 	}
-	if db.reindex == nil {
-		return fmt.Errorf("collection %s holds documents that lack the new index %s; their values must be derived when it is opened", c.Name, strings.Join(added, ", "))
+	if c.Derive == nil {
+		return fmt.Errorf("collection %s holds documents that lack the new index %s; nothing says how their values follow from them", c.Name, strings.Join(added, ", "))
 	}
 	cur, err := db.shared[c].Find(ctx, bson.D{}, options.Find().SetSort(byID1))
 	if err != nil {
@@ -164,7 +164,7 @@ func (db *DB) deriveValues(ctx context.Context, c *engine.Collection, added []st
 			return err
 		}
 		d.Index = nil
-		byName, err := db.reindex(c.Name, d)
+		byName, err := c.Derive(d)
 		if err != nil {
 			return fmt.Errorf("the index values of %s/%s cannot be derived: %w", c.Name, d.ID, err)
 		}

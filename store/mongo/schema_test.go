@@ -46,18 +46,21 @@ func TestSchemaGrows(t *testing.T) {
 
 	v2 := []store.Collection{{Name: "things", Indexes: []store.Index{{Name: "owner"}, {Name: "number", Unique: true}}}}
 	refused(t, name, v2, "things holds documents that lack the new index number")
-	refused(t, name, v2, "the index values of things/d0007 cannot be derived: seven", WithReindex(func(_ string, d store.Doc) (map[string]string, error) {
+	v2[0].Derive = func(d store.Doc) (map[string]string, error) {
 		if d.ID == "d0007" {
 			return nil, errors.New("seven")
 		}
 		return nil, nil
-	}))
-	refused(t, name, v2, "the index number cannot be made unique, because stored documents share a value", WithReindex(func(string, store.Doc) (map[string]string, error) {
+	}
+	refused(t, name, v2, "the index values of things/d0007 cannot be derived: seven")
+	v2[0].Derive = func(d store.Doc) (map[string]string, error) {
 		return map[string]string{"number": "same"}, nil
-	}))
-	db = open(t, name, v2, WithReindex(func(c string, d store.Doc) (map[string]string, error) {
+	}
+	refused(t, name, v2, "the index number cannot be made unique, because stored documents share a value")
+	v2[0].Derive = func(d store.Doc) (map[string]string, error) {
 		return map[string]string{"owner": "all", "number": string(d.Body)}, nil
-	}))
+	}
+	db = open(t, name, v2)
 	if got := count(t, db, store.Query{Index: "number", Prefix: "11"}); got != 11 {
 		t.Fatalf("the new index finds %d", got)
 	}
@@ -79,6 +82,7 @@ func TestSchemaGrows(t *testing.T) {
 		t.Fatal(err)
 	}
 	db.Close()
+	v2[0].Derive = nil
 	refused(t, name, v2, "lack the new index owner")
 }
 

@@ -90,9 +90,10 @@ func TestSchemaGrowsOverAJournal(t *testing.T) {
 		t.Fatal(err)
 	}
 	newer := []store.Collection{{Name: "things", Indexes: []store.Index{{Name: "number"}, {Name: "owner"}}}, {Name: "more"}}
-	db = open(t, crash(t, dir), newer, WithReindex(func(string, store.Doc) (map[string]string, error) {
+	newer[0].Derive = func(store.Doc) (map[string]string, error) {
 		return map[string]string{"owner": "o", "number": "7"}, nil
-	}))
+	}
+	db = open(t, crash(t, dir), newer)
 	for _, index := range []string{"number", "owner"} {
 		if got := count(t, db, store.Query{Index: index}); got != 1 {
 			t.Fatalf("%d by %s", got, index)

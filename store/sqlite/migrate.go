@@ -118,8 +118,8 @@ func (db *DB) deriveValues(ctx context.Context, c *conn, t *table, added []strin
 	if n, err := c.first("SELECT count(*) FROM (SELECT 1 FROM " + t.name + " LIMIT 1)"); err != nil || n == "0" {
 		return err
 	}
-	if db.reindex == nil {
-		return fmt.Errorf("collection %s holds documents that lack the new index %s; their values must be derived when it is opened", t.c.Name, strings.Join(added, ", "))
+	if t.c.Derive == nil {
+		return fmt.Errorf("collection %s holds documents that lack the new index %s; nothing says how their values follow from them", t.c.Name, strings.Join(added, ", "))
 	}
 	set := "rev = rev"
 	for _, ix := range t.c.Indexes {
@@ -136,7 +136,7 @@ func (db *DB) deriveValues(ctx context.Context, c *conn, t *table, added []strin
 				return ctx.Err()
 			}
 			after = d.ID
-			byName, err := db.reindex(t.c.Name, d)
+			byName, err := t.c.Derive(d)
 			if err != nil {
 				return fmt.Errorf("the index values of %s/%s cannot be derived: %w", t.c.Name, d.ID, err)
 			}

@@ -132,24 +132,27 @@ func TestSchemaGrows(t *testing.T) {
 		{Name: "more_things", Indexes: []store.Index{{Name: "number"}}},
 	}
 	refused(t, dir, v2, "things holds documents that lack the new index number")
-	refused(t, dir, v2, "the index values of things/d0007 cannot be derived: seven", WithReindex(func(_ string, d store.Doc) (map[string]string, error) {
+	v2[0].Derive = func(d store.Doc) (map[string]string, error) {
 		if d.ID == "d0007" {
 			return nil, errors.New("seven")
 		}
 		return nil, nil
-	}))
-	refused(t, dir, v2, "the index number cannot be made unique, because stored documents share a value", WithReindex(func(string, store.Doc) (map[string]string, error) {
+	}
+	refused(t, dir, v2, "the index values of things/d0007 cannot be derived: seven")
+	v2[0].Derive = func(d store.Doc) (map[string]string, error) {
 		return map[string]string{"number": "same"}, nil
-	}))
+	}
+	refused(t, dir, v2, "the index number cannot be made unique, because stored documents share a value")
 	db = open(t, dir, v1) // nothing has changed
 	if got := count(t, db, store.Query{Index: "old"}); got != 1000 {
 		t.Fatal(got)
 	}
 	db.Close()
 
-	db = open(t, dir, v2, WithReindex(func(c string, d store.Doc) (map[string]string, error) {
+	v2[0].Derive = func(d store.Doc) (map[string]string, error) {
 		return map[string]string{"owner": "all", "number": string(d.Body)}, nil
-	}))
+	}
+	db = open(t, dir, v2)
 	if got := count(t, db, store.Query{Index: "number", Prefix: "11"}); got != 111 {
 		t.Fatalf("the new index finds %d", got)
 	}

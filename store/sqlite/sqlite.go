@@ -56,7 +56,6 @@ type DB struct {
 	tables   map[*engine.Collection]*table
 	lock     *os.File
 	clock    func() time.Time
-	reindex  Reindex
 	cache    *cache
 	layers   layers
 	// foldBytes is when the young layer is folded; tests have it smaller.
@@ -88,15 +87,6 @@ func WithCache(bytes int) Option { return func(db *DB) { db.cache = newCache(byt
 // WithQueue bounds how many writes may wait; 4096 is the default. When it is
 // full, writes are refused with store.ErrUnavailable at once.
 func WithQueue(n int) Option { return func(db *DB) { db.queue = make(chan *op, n) } }
-
-// Reindex derives the index values of a stored document, when a newer version
-// of the program declares an index that older documents do not have.
-type Reindex func(collection string, d store.Doc) (map[string]string, error)
-
-// WithReindex lets Open add indexes to collections that hold documents: all
-// their values are derived again, in one transaction, before Open returns.
-// Without it, such a schema is refused.
-func WithReindex(f Reindex) Option { return func(db *DB) { db.reindex = f } }
 
 // Open opens the data directory, which is made where it does not exist, and
 // holds it alone until Close.
