@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -57,8 +58,10 @@ func (s *Service) device(d *storedDevice) *Device {
 	return &out
 }
 
-func (d *storedDevice) happened(at time.Time, by, act string) {
-	d.Owe(effect.New(effect.Audit, at, map[string]string{"act": act, "object": "device", "id": d.ID, "by": by}))
+func (d *storedDevice) happened(at time.Time, by, act string, note map[string]string) {
+	data := map[string]string{"act": act, "object": "device", "id": d.ID, "by": by}
+	maps.Copy(data, note)
+	d.Owe(effect.New(effect.Audit, at, data))
 }
 
 // RegisterDevice registers a phone's key. It is anonymous, and the same key
@@ -151,15 +154,15 @@ func (s *Service) RenameDevice(ctx context.Context, deviceID, name string) (*Dev
 
 // RevokeDevice ends a phone for good, with the pepper of its PIN: whoever holds
 // the lost phone can unwrap no key with it. by is who asked: an account, or the
-// phone itself. Repeating it changes nothing.
-func (s *Service) RevokeDevice(ctx context.Context, deviceID, by string) (*Device, error) {
+// phone itself; note is what the log keeps beside it. Repeating it changes nothing.
+func (s *Service) RevokeDevice(ctx context.Context, deviceID, by string, note map[string]string) (*Device, error) {
 	d, err := s.devices.Update(ctx, deviceID, func(d *storedDevice) error {
 		if d.RevokedAt != nil {
 			return store.ErrUnchanged
 		}
 		now := s.now()
 		d.RevokedAt, d.RevokedBy, d.Secret = &now, by, pin{}
-		d.happened(now, by, "device.revoked")
+		d.happened(now, by, "device.revoked", note)
 		d.Owe(effect.New(effect.Webhook, now, map[string]string{"act": "device.revoked", "object": "device", "id": d.ID}))
 		return nil
 	})

@@ -110,7 +110,7 @@ func TestRevokedDevice(t *testing.T) {
 	_, err := w.SetPIN(t.Context(), d.ID, verifier("1"))
 	want(t, err, nil)
 	for range 2 {
-		_, err = w.RevokeDevice(t.Context(), d.ID, "operator")
+		_, err = w.RevokeDevice(t.Context(), d.ID, "operator", nil)
 		want(t, err, nil)
 	}
 	_, err = w.Device(t.Context(), d.ID)
@@ -128,7 +128,7 @@ func TestRevokedDevice(t *testing.T) {
 	if acts := w.owed(devices, d.ID); strings.Join(acts, " ") != "pin.set device.revoked" {
 		t.Errorf("owed %v", acts)
 	}
-	_, err = w.RevokeDevice(t.Context(), "nobody", "x")
+	_, err = w.RevokeDevice(t.Context(), "nobody", "x", nil)
 	want(t, err, ErrDeviceUnknown)
 	_, err = w.Device(t.Context(), "nobody")
 	want(t, err, ErrDeviceUnknown)

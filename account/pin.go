@@ -65,7 +65,7 @@ func (s *Service) SetPIN(ctx context.Context, deviceID, verifier string) (pepper
 			return ErrPINSet
 		}
 		d.Secret = pin{Sealed: sealed}
-		d.happened(s.now(), d.ID, "pin.set")
+		d.happened(s.now(), d.ID, "pin.set", nil)
 		return nil
 	})
 	if err != nil {
@@ -98,14 +98,15 @@ func (s *Service) ChangePIN(ctx context.Context, deviceID, old, new string) (pep
 }
 
 // ResetPIN forgets PIN and pepper. Keys wrapped with them are lost, which is why
-// a phone may ask for it without the PIN: a thief gains nothing.
-func (s *Service) ResetPIN(ctx context.Context, deviceID, by string) (*Device, error) {
+// a phone may ask for it without the PIN: a thief gains nothing. note is what the log
+// keeps beside it.
+func (s *Service) ResetPIN(ctx context.Context, deviceID, by string, note map[string]string) (*Device, error) {
 	d, err := s.updateDevice(ctx, deviceID, func(d *storedDevice) error {
 		if !d.Secret.set() {
 			return ErrPINNotSet
 		}
 		d.Secret = pin{}
-		d.happened(s.now(), by, "pin.reset")
+		d.happened(s.now(), by, "pin.reset", note)
 		return nil
 	})
 	if err != nil {
@@ -157,7 +158,7 @@ func (s *Service) guessPIN(ctx context.Context, deviceID string, hash [32]byte, 
 	if err := s.closeGuess(ctx, deviceID, sealed, at, right, func(d *storedDevice) {
 		if next != nil {
 			d.Secret.Sealed = s.sealPIN(deviceID, *next, plain[32:])
-			d.happened(s.now(), d.ID, "pin.changed")
+			d.happened(s.now(), d.ID, "pin.changed", nil)
 		}
 	}); err != nil {
 		return "", err
@@ -211,6 +212,6 @@ func (s *Service) closeGuess(ctx context.Context, deviceID, sealed string, at ti
 
 func (s *Service) lockPIN(d *storedDevice, at time.Time) {
 	d.Secret.LockedAt = &at
-	d.happened(at, d.ID, "pin.locked")
+	d.happened(at, d.ID, "pin.locked", nil)
 	d.Owe(effect.New(effect.Webhook, at, map[string]string{"act": "pin.locked", "object": "device", "id": d.ID}))
 }

@@ -91,7 +91,7 @@ func TestChangePIN(t *testing.T) {
 func TestLockedPINAndReset(t *testing.T) {
 	w := newWorld(t)
 	d, _ := w.phone()
-	_, err := w.ResetPIN(t.Context(), d.ID, d.ID)
+	_, err := w.ResetPIN(t.Context(), d.ID, d.ID, nil)
 	want(t, err, ErrPINNotSet)
 	old, err := w.SetPIN(t.Context(), d.ID, verifier("1"))
 	want(t, err, nil)
@@ -110,7 +110,7 @@ func TestLockedPINAndReset(t *testing.T) {
 		t.Errorf("%+v", got.PIN)
 	}
 	wantOwed(t, w.owed(devices, d.ID), "pin.locked")
-	got, err := w.ResetPIN(t.Context(), d.ID, d.ID)
+	got, err := w.ResetPIN(t.Context(), d.ID, d.ID, nil)
 	if err != nil || got.PIN != (PINState{TriesLeft: 5}) {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -203,7 +203,7 @@ func TestPINGuessesOfADeadServer(t *testing.T) {
 	w.clock.Advance(openFor)
 	_, err = w.UnlockPIN(t.Context(), d.ID, verifier("wrong"))
 	want(t, err, ErrPINLocked) // four dead ones and this
-	_, err = w.ResetPIN(t.Context(), d.ID, d.ID)
+	_, err = w.ResetPIN(t.Context(), d.ID, d.ID, nil)
 	want(t, err, nil)
 
 	_, err = w.SetPIN(t.Context(), d.ID, verifier("1"))
@@ -232,7 +232,7 @@ func TestResetWhileGuessing(t *testing.T) {
 		wg.Go(func() {
 			switch i % 4 {
 			case 0:
-				w.ResetPIN(t.Context(), d.ID, d.ID)
+				w.ResetPIN(t.Context(), d.ID, d.ID, nil)
 			case 1:
 				w.SetPIN(t.Context(), d.ID, verifier("2"))
 			default:

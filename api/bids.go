@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -228,4 +229,14 @@ func (s *Server) openBidsOf(ctx context.Context, content string) (*openBids, err
 		return nil, err
 	}
 	return &openBids{len(st.Open), stamp(st.LastOpening)}, nil
+}
+
+// losing lets pass what takes its keys from a phone, unless bids wait for them that
+// were not acknowledged, and gives what the log keeps of it.
+func (s *Server) losing(ctx context.Context, device, acknowledged string) (map[string]string, error) {
+	n, err := s.Bids.MayLose(ctx, device, acknowledged)
+	if err != nil || len(n.Open) == 0 {
+		return nil, err
+	}
+	return map[string]string{"open_bids": strconv.Itoa(len(n.Open)), "acknowledged": n.Digest}, nil
 }

@@ -130,11 +130,21 @@ func (s *Server) postPINChange(c *call) error {
 }
 
 func (s *Server) postPINReset(c *call) error {
-	if err := c.read(object{}); err != nil {
+	var acknowledged string
+	if err := c.read(object{{"acknowledge", &acknowledged, false}}); err != nil {
 		return err
 	}
-	d, err := s.Accounts.ResetPIN(c.ctx, c.device, c.device)
+	d, err := s.Accounts.Device(c.ctx, c.device)
 	if err != nil {
+		return err
+	}
+	var note map[string]string
+	if !d.PIN.Locked { // else the keys are lost already
+		if note, err = s.losing(c.ctx, c.device, acknowledged); err != nil {
+			return err
+		}
+	}
+	if d, err = s.Accounts.ResetPIN(c.ctx, c.device, c.device, note); err != nil {
 		return err
 	}
 	return c.ok(showDevice(d))

@@ -12,6 +12,7 @@ import (
 
 	"certlink/confirm"
 	"certlink/internal/effect"
+	"certlink/internal/id"
 	"certlink/mobilecert"
 	"certlink/mobilecert/bids"
 	"certlink/mobilecert/renewal"
@@ -234,6 +235,51 @@ func TestRenewedAndExtended(t *testing.T) {
 	d.w.signedInAnew("zhoutao").get("/v1/renewals/"+n.ID).refused(403, "not_your_organisation")
 	d.w.signedInAnew("lina").get("/v1/renewals?scope=organisation").refused(403, "not_your_account")
 	d.page.get("/v1/renewals?cursor=%21").refused(400, "cursor_invalid")
+}
+
+// What takes its keys from a phone is stopped while bids wait for them, and goes on
+// only for whoever names what they were shown.
+func TestKeysThatBidsNeed(t *testing.T) {
+	for name, lose := range map[string]func(d *due, acknowledged string) *answer{
+		"the operator revokes the phone": func(d *due, acknowledged string) *answer {
+			return d.w.signedInAnew("operator").do("DELETE", "/v1/devices/"+d.phone.id+"?acknowledge="+acknowledged, nil)
+		},
+		"the phone resets its PIN": func(d *due, acknowledged string) *answer {
+			body := map[string]string{}
+			if acknowledged != "" {
+				body["acknowledge"] = acknowledged
+			}
+			return d.phone.call("POST", "/v1/phone/pin/reset", body)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDue(t)
+			d.phone.call("POST", "/v1/phone/pin", map[string]string{"verifier": id.Secret(32)}).ok(200)
+			d.bid("a", 48*time.Hour).ok(201)
+			list := lose(d, "").refused(409, "bids_need_keys").member("acknowledge").(string)
+			lose(d, "another").refused(409, "bids_need_keys")
+			// The old key is needed also after the certificate was extended.
+			d.bid("b", 24*time.Hour).ok(201)
+			a := lose(d, list).refused(409, "bids_need_keys") // the list has grown
+			if bids := a.member("bids").([]any); len(bids) != 2 || a.member("count") != float64(2) || bids[0].(map[string]any)["tender"] == "" {
+				t.Fatalf("%s", a.Body)
+			}
+			d.phone.call("GET", "/v1/phone/device", nil).ok(200)
+			if a := lose(d, a.member("acknowledge").(string)); a.Status/100 != 2 {
+				t.Fatalf("%d %s", a.Status, a.Body)
+			}
+			d.w.settle()
+			log := d.w.signedInAnew("operator").get("/v1/audit").ok(200)
+			if !strings.Contains(string(log.Body), `"open_bids":"2"`) {
+				t.Errorf("the log does not tell: %s", log.Body)
+			}
+		})
+	}
+	// With nothing at stake nobody is asked.
+	d := newDue(t)
+	d.bid("a", 48*time.Hour).ok(201)
+	d.w.program().post("/v1/bids/a/close", map[string]string{"reason": "opened"}).ok(200)
+	d.w.signedInAnew("operator").do("DELETE", "/v1/devices/"+d.phone.id, nil).ok(204)
 }
 
 // The guard, on every way that there is to extend.

@@ -47,6 +47,12 @@ func (v *Bindings) Active(ctx context.Context, account string) ([]*Binding, erro
 	return list, err
 }
 
+// OfDevice lists the active bindings that a phone has signed.
+func (v *Bindings) OfDevice(ctx context.Context, device string) ([]*Binding, error) {
+	list, _, err := v.docs.Query(ctx, store.Equal("device", device))
+	return list, err
+}
+
 // HoldsCertificate says whether the phone has signed a binding that stands: then
 // it holds a certificate, whichever authority has issued it.
 func (v *Bindings) HoldsCertificate(ctx context.Context, device string) (bool, error) {

@@ -189,9 +189,15 @@ func (p *Phone) ChangePIN(ctx context.Context, old, new string) error {
 }
 
 // ResetPIN gives up a forgotten or locked PIN, and with it every key that is wrapped
-// under it: the certificates must be got anew. The next SetPIN starts afresh.
-func (p *Phone) ResetPIN(ctx context.Context) error {
-	if err := p.call(ctx, "POST", "/v1/phone/pin/reset", "", struct{}{}, nil); err != nil {
+// under it: the certificates must be got anew. The next SetPIN starts afresh. While
+// bids wait for these keys it is refused with bids_need_keys, which lists them;
+// acknowledged is the name of that list, "" at first.
+func (p *Phone) ResetPIN(ctx context.Context, acknowledged string) error {
+	body := map[string]string{}
+	if acknowledged != "" {
+		body["acknowledge"] = acknowledged
+	}
+	if err := p.call(ctx, "POST", "/v1/phone/pin/reset", "", body, nil); err != nil {
 		return err
 	}
 	names, err := p.keep.List(keyPrefix)

@@ -203,7 +203,7 @@ func TestFiveWrongPINsThenReset(t *testing.T) {
 	if err := p.UnlockPIN(t.Context(), "480913"); Code(err) != "pin_locked" {
 		t.Fatalf("%v", err)
 	}
-	if err := p.ResetPIN(t.Context()); err != nil {
+	if err := p.ResetPIN(t.Context(), ""); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := p.Key(k.ID); err == nil {

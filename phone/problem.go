@@ -21,8 +21,17 @@ type Problem struct {
 	// Some refusals say more.
 	TriesLeft *int   `json:"tries_left"`
 	State     string `json:"state"`
+	// bids_need_keys lists the bids, and gives the list's name to acknowledge it by.
+	Bids        []OpenBid `json:"bids"`
+	Acknowledge string    `json:"acknowledge"`
 	// RetryAfter is how long the server asks to wait, with 429 and 503.
 	RetryAfter time.Duration `json:"-"`
+}
+
+// OpenBid is a bid that is not opened yet.
+type OpenBid struct {
+	Tender  string    `json:"tender"`
+	OpensAt time.Time `json:"opens_at"`
 }
 
 func (p *Problem) Error() string {

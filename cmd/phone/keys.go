@@ -229,7 +229,18 @@ func (r *pinResetCmd) Run(ctx context.Context, c *cli) error {
 			return err
 		}
 	}
-	if err := p.ResetPIN(ctx); err != nil {
+	err = p.ResetPIN(ctx, "")
+	// Bids that only these keys can open are never given up by --yes.
+	if problem := (*phone.Problem)(nil); errors.As(err, &problem) && problem.Acknowledge != "" {
+		for _, b := range problem.Bids {
+			c.say("%s  %s", b.OpensAt.Local().Format("2006-01-02 15:04"), b.Tender)
+		}
+		if err := c.ask(word(c, "以上投标文件尚未开标，继续后将无法解密。仍要继续？", "These bids are not opened yet, and can never be read after this. Go on all the same?")); err != nil {
+			return err
+		}
+		err = p.ResetPIN(ctx, problem.Acknowledge)
+	}
+	if err != nil {
 		return err
 	}
 	c.say("%s", word(c, "PIN 已清除，密钥已删除。", "The PIN is given up and the keys are removed."))

@@ -20,6 +20,9 @@ var (
 	ErrOpen = fault.New(fault.Conflict, "bids_open",
 		"该证书已用于加密尚未开标的投标文件，延期可能导致无法解密，因此没有延期。请查看开标时间并致电 CA 服务商确认；确需继续的，须由证书持有人签名确认。",
 		"Bids that have not been opened are encrypted to this certificate, and extending it may make them unreadable, so it was not extended. Look at the openings and call the authority; to go on all the same, the holder of the certificate must sign an acknowledgement.")
+	ErrKeyNeeded = fault.New(fault.Conflict, "bids_need_keys",
+		"有尚未开标的投标文件只能用这部手机上的密钥解密，现在继续会导致它们无法解密，因此没有执行。请等开标后再操作；手机丢失等必须继续的，请在核对清单后明确确认。",
+		"Bids that have not been opened can only be decrypted with the keys on this phone, and going on would make them unreadable, so nothing was done. Wait until they are opened; if it must be, as with a stolen phone, check the list and say so.")
 	ErrChanged = fault.New(fault.Conflict, "bids_changed",
 		"在您确认期间，未开标的投标记录发生了变化，该确认无效。请查看新的清单后重新确认。",
 		"The list of open bids has changed while you were confirming, so this acknowledgement does not count. Look at the new list and confirm again.")

@@ -61,12 +61,14 @@ const EffectAcknowledged = "bid.acknowledged"
 func (g *Guard) put(it Item) {
 	g.drop(it.Entry)
 	g.Open = append(g.Open, it)
-	slices.SortFunc(g.Open, func(a, b Item) int {
-		if c := a.OpensAt.Compare(b.OpensAt); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Entry, b.Entry)
-	})
+	slices.SortFunc(g.Open, byOpening)
+}
+
+func byOpening(a, b Item) int {
+	if c := a.OpensAt.Compare(b.OpensAt); c != 0 {
+		return c
+	}
+	return strings.Compare(a.Entry, b.Entry)
 }
 
 func (g *Guard) drop(entry string) bool {

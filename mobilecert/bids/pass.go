@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"certlink/internal/fault"
 	"certlink/store"
 )
 
@@ -97,10 +98,12 @@ func (l *Ledger) Release(ctx context.Context, certificate, statement string) err
 const shown = 20
 
 // stopped is the refusal, with the openings in the order of time.
-func stopped(open []Item) error {
+func stopped(open []Item) error { return listed(ErrOpen, open) }
+
+func listed(refusal *fault.Error, open []Item) *fault.Error {
 	list := make([]map[string]any, 0, min(len(open), shown))
 	for _, it := range open[:min(len(open), shown)] {
 		list = append(list, map[string]any{"tender": it.Tender, "opens_at": it.OpensAt.UTC().Format(time.RFC3339)})
 	}
-	return ErrOpen.With("bids", list).With("count", len(open))
+	return refusal.With("bids", list).With("count", len(open))
 }

@@ -72,9 +72,10 @@ export class Pin {
     }
   }
 
-  // reset gives up the PIN and with it every key on this phone.
-  async reset(): Promise<DeviceView> {
-    const view = await this.api.call<DeviceView>('POST', '/v1/phone/pin/reset', { body: {} })
+  // reset gives up the PIN and with it every key on this phone. While bids wait for
+  // them it is refused, with a list that acknowledge names.
+  async reset(acknowledge?: string): Promise<DeviceView> {
+    const view = await this.api.call<DeviceView>('POST', '/v1/phone/pin/reset', { body: acknowledge === undefined ? {} : { acknowledge } })
     await this.forgetKeys()
     await this.db.write({ in: 'vault', key: 'pin', put: { salt: newSalt() } })
     return view

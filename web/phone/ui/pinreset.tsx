@@ -1,22 +1,34 @@
 import { useState } from 'preact/hooks'
+import { dateTime } from '../../shared/format'
 import { asProblem, type Problem } from '../../shared/problem'
 import { Button, Note, ProblemNote, Waiting, announce } from '../../shared/ui'
 import { t } from '../words/pin'
-import { Head } from './bits'
+import type { GuardView } from '../core/model'
+import { t as extend } from '../words/extend'
+import { Head, Text } from './bits'
 import { useLoad, usePhone } from './use'
 
-// What will be lost is counted before it is asked for.
+// What only the keys on this phone can open, as the server's refusal lists it.
+interface Needed {
+  bids: GuardView['open']
+  count: number
+  acknowledge: string
+}
+
+// What will be lost is counted before it is asked for; bids that wait for the keys
+// are listed, and given up by a click of their own.
 export function ResetPin(p: { onBack: () => void; onDone: () => void }) {
   const phone = usePhone()
   const keys = useLoad(async () => (await phone.certificates()).filter((c) => c.keys.length > 0).length, [])
   const [busy, setBusy] = useState(false)
   const [problem, setProblem] = useState<Problem | undefined>(undefined)
 
+  const needed = problem?.code === 'bids_need_keys' ? (problem.extra as unknown as Needed) : undefined
   const reset = async () => {
     setBusy(true)
     setProblem(undefined)
     try {
-      await phone.pin.reset()
+      await phone.pin.reset(needed?.acknowledge)
       await phone.refresh()
       announce(t('resetDone'))
       p.onDone()
@@ -36,10 +48,24 @@ export function ResetPin(p: { onBack: () => void; onDone: () => void }) {
           <Note tone={keys.data > 0 ? 'danger' : 'plain'}>
             <p>{keys.data > 0 ? t('resetWhat', { n: keys.data }) : t('resetNone')}</p>
           </Note>
-          {problem && <ProblemNote problem={problem} />}
+          {needed ? (
+            <Note tone="danger" title={t('needed', { n: needed.count })} testid="reset-bids" live>
+              <ul class="stack-s bids-list">
+                {needed.bids.map((b) => (
+                  <li key={`${b.opens_at} ${b.tender}`}>
+                    <Text>{b.tender}</Text>
+                    <span class="nums muted"> {extend('opens', { at: dateTime(b.opens_at) })}</span>
+                  </li>
+                ))}
+              </ul>
+              <p>{t('neededWhat')}</p>
+            </Note>
+          ) : (
+            problem && <ProblemNote problem={problem} />
+          )}
           <div class="stack-s">
             <Button kind="danger" size="large" wide busy={busy} testid="pin-reset-yes" onClick={() => void reset()}>
-              {t('reset')}
+              {t(needed ? 'neededYes' : 'reset')}
             </Button>
             <Button size="large" wide onClick={p.onBack}>
               {t('resetKeep')}
