@@ -70,9 +70,18 @@ func (p *program) closeFaces() {
 // applicationHandlers are the effects that applications are told by.
 func (p *program) applicationHandlers() map[string]push.Handler {
 	return map[string]push.Handler{
-		identity.EffectChecked:  p.applications.CarryChecked,
+		identity.EffectChecked:  p.carryChecked,
 		mobilecert.EffectIssued: p.carryIssued,
 	}
+}
+
+// carryChecked tells the renewal or the application that a face check was for.
+func (p *program) carryChecked(ctx context.Context, e effect.Effect) error {
+	err := p.renewals.CarryChecked(ctx, e)
+	if errors.Is(err, renewal.ErrUnknown) {
+		return p.applications.CarryChecked(ctx, e)
+	}
+	return err
 }
 
 // carryIssued tells the renewal or the application by which a certificate was granted.

@@ -45,7 +45,7 @@ func (p *program) openRenewal(c mobilecert.Config, certificates *mobilecert.Cert
 		Grace: days(s.BidGraceDays)})
 	p.renewals = renewal.New(renewal.Config{
 		Store: p.store, Clock: p.clock, Hub: p.hub, Catalogue: p.catalogue, Certificates: certificates, Bindings: bindings,
-		Bids: p.bids, Orders: till{p}, Site: p.site, Terms: p.renewalTerms(c.Products),
+		Bids: p.bids, Faces: p.faces, Orders: till{p}, Site: p.site, Terms: p.renewalTerms(c.Products),
 		Window: renewal.Window{Before: days(s.RenewDaysBefore), After: days(s.RenewDaysAfter)},
 	})
 	p.told("renewal", p.renewals.CarryOrder)

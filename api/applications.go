@@ -250,14 +250,18 @@ func (s *Server) showIdentity(c *call, a *application.Application, check *identi
 	if err != nil {
 		return err
 	}
-	v := identityView{Face: s.Faces.Available(), Sandbox: s.Faces.Sandbox(), Left: left}
+	return c.ok(s.identityOf(left, check))
+}
+
+func (s *Server) identityOf(left int, check *identity.Check) *identityView {
+	v := &identityView{Face: s.Faces.Available(), Sandbox: s.Faces.Sandbox(), Left: left}
 	if check != nil {
 		v.State, v.URL = check.State, check.URL
 		if check.URL != "" {
 			v.Until = stamp(check.Until)
 		}
 	}
-	return c.ok(v)
+	return v
 }
 
 // ownApplication is one that the caller has made; to others it does not exist.

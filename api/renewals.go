@@ -15,6 +15,7 @@ import (
 	"certlink/mobilecert"
 	"certlink/mobilecert/renewal"
 	"certlink/push"
+	"certlink/store"
 )
 
 // renewalRoutes are 续费 and 延期.
@@ -29,6 +30,8 @@ func (s *Server) renewalRoutes() {
 	s.add("POST", "/v1/renewals/:id/leave", signedIn, s.postRenewalLeave)
 	s.add("POST", "/v1/renewals/:id/certificate", signedIn, reviewer, s.postRenewalCertificate)
 	s.add("POST", "/v1/renewals/:id/identity", signedIn, reviewer, s.postRenewalIdentity)
+	s.add("POST", "/v1/renewals/:id/face", signedIn, s.postRenewalFace)
+	s.add("POST", "/v1/renewals/:id/face/look", signedIn, s.postRenewalLook)
 	s.add("POST", "/v1/extension-site/notice", s.postSiteNotice)
 	if s.SiteSandbox != nil {
 		s.addPage("GET", "/sandbox/extension/:id", (*call).publicHost, s.sitePage)
@@ -54,7 +57,10 @@ type renewalView struct {
 	// longer confirm.
 	Expired bool `json:"expired"`
 	// Proved: identity was proved anew, and the new certificate can be collected.
-	Proved    bool               `json:"identity_proved"`
+	Proved bool `json:"identity_proved"`
+	// Identity is how the holder can prove it by themselves, shown to their account
+	// while it is needed; nil where the certificate holds no number to look up.
+	Identity  *identityView      `json:"identity,omitempty"`
 	Failure   *failureView       `json:"failure,omitempty"`
 	Prompt    *promptView        `json:"prompt,omitempty"`
 	Guard     *guardView         `json:"guard,omitempty"`
@@ -119,13 +125,16 @@ func (s *Server) showRenewal(n *renewal.Renewal) renewalView {
 
 // showRenewalWhole adds what the phone is asked now, what stands in the way, and
 // the history.
-func (s *Server) showRenewalWhole(ctx context.Context, n *renewal.Renewal) (*renewalView, error) {
+func (s *Server) showRenewalWhole(ctx context.Context, n *renewal.Renewal, reader string) (*renewalView, error) {
 	v := s.showRenewal(n)
 	for _, e := range n.History {
 		v.History = append(v.History, renewalEventView{stamp(e.At), e.Act, e.By.Name, e.Note})
 	}
 	if n.State != renewal.Extension && n.State != renewal.Extending {
 		return &v, nil
+	}
+	if err := s.addIdentity(ctx, n, reader, &v); err != nil {
+		return nil, err
 	}
 	cert, err := s.Certificates.Get(ctx, n.Certificate.ID)
 	if err != nil {
@@ -148,12 +157,31 @@ func (s *Server) showRenewalWhole(ctx context.Context, n *renewal.Renewal) (*ren
 	return &v, err
 }
 
+// addIdentity shows the holder how they can prove who they are, where that is needed.
+func (s *Server) addIdentity(ctx context.Context, n *renewal.Renewal, reader string, v *renewalView) error {
+	if reader != n.Account.ID || !s.Renewals.Unidentified(n) {
+		return nil
+	}
+	left, err := s.Renewals.FacesLeft(ctx, n)
+	if errors.Is(err, renewal.ErrNoNumber) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	check, err := s.Renewals.FaceOf(ctx, n)
+	if err == nil {
+		v.Identity = s.identityOf(left, check)
+	}
+	return err
+}
+
 func (s *Server) answerRenewal(c *call, status int) func(*renewal.Renewal, error) error {
 	return func(n *renewal.Renewal, err error) error {
 		if err != nil {
 			return err
 		}
-		v, err := s.showRenewalWhole(c.ctx, n)
+		v, err := s.showRenewalWhole(c.ctx, n, c.who.ID())
 		if err != nil {
 			return err
 		}
@@ -166,11 +194,11 @@ func (s *Server) getRenewals(c *call) error {
 	if err != nil {
 		return err
 	}
-	scope, err := c.choice("scope", "mine", "organisation")
+	scope, err := c.choice("scope", "mine", "organisation", "identity")
 	if err != nil {
 		return err
 	}
-	list, next, err := s.Renewals.List(c.ctx, c.asks(), scope == "organisation", after, limit)
+	list, next, err := s.listRenewals(c, scope, store.Cursor(after), limit)
 	if err != nil {
 		return err
 	}
@@ -179,6 +207,16 @@ func (s *Server) getRenewals(c *call) error {
 		out.Items = append(out.Items, s.showRenewal(n))
 	}
 	return c.ok(out)
+}
+
+func (s *Server) listRenewals(c *call, scope string, after store.Cursor, limit int) ([]*renewal.Renewal, store.Cursor, error) {
+	if scope != "identity" {
+		return s.Renewals.List(c.ctx, c.asks(), scope == "organisation", after, limit)
+	}
+	if err := role(account.Reviewer)(c); err != nil {
+		return nil, "", err
+	}
+	return s.Renewals.Unproved(c.ctx, after, limit)
 }
 
 func (s *Server) getRenewal(c *call) error {
@@ -268,6 +306,31 @@ func (s *Server) postRenewalIdentity(c *call) error {
 	}
 	by := c.asks()
 	return s.answerRenewal(c, fiber.StatusOK)(s.Renewals.Prove(c.ctx, mobilecert.Actor{ID: by.Account, Name: by.Name}, id, method))
+}
+
+// postRenewalFace begins a face check of the holder, or goes on with the open one.
+func (s *Server) postRenewalFace(c *call) error {
+	id, err := c.id("id", renewal.ErrUnknown)
+	if err != nil {
+		return err
+	}
+	if err := c.read(object{}); err != nil {
+		return err
+	}
+	back := s.Origin + "/portal/#/ca/renew/" + id
+	return s.answerRenewal(c, fiber.StatusOK)(s.Renewals.StartFace(c.ctx, c.asks(), id, back))
+}
+
+// postRenewalLook asks the service how the open face check stands.
+func (s *Server) postRenewalLook(c *call) error {
+	id, err := c.id("id", renewal.ErrUnknown)
+	if err != nil {
+		return err
+	}
+	if err := c.read(object{}); err != nil {
+		return err
+	}
+	return s.answerRenewal(c, fiber.StatusOK)(s.Renewals.LookFace(c.ctx, c.asks(), id))
 }
 
 // postRenewalCertificate takes the new certificate of a U-Key from a reviewer.

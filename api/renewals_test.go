@@ -15,6 +15,7 @@ import (
 	"certlink/internal/id"
 	"certlink/mobilecert"
 	"certlink/mobilecert/bids"
+	"certlink/mobilecert/identity"
 	"certlink/mobilecert/renewal"
 	"certlink/trust"
 	"certlink/trust/trusttest"
@@ -24,7 +25,7 @@ import (
 func (w *world) renewing(cfg mobilecert.Config, s *settings) []confirm.Purpose {
 	w.bids = bids.New(bids.Config{Store: cfg.Store, Clock: cfg.Clock, Catalogue: cfg.Catalogue, Certificates: w.certs, Bindings: w.bindings, Most: 3})
 	w.renewals = renewal.New(renewal.Config{
-		Store: cfg.Store, Clock: cfg.Clock, Catalogue: cfg.Catalogue, Certificates: w.certs, Bindings: w.bindings, Bids: w.bids, Orders: till{}, Site: s.site,
+		Store: cfg.Store, Clock: cfg.Clock, Catalogue: cfg.Catalogue, Certificates: w.certs, Bindings: w.bindings, Bids: w.bids, Faces: s.api.Faces, Orders: till{}, Site: s.site,
 		Terms: func(product string) (renewal.Terms, bool) {
 			terms := renewal.Terms{PriceFen: 20000, Term: 365 * 24 * time.Hour, Key: renewal.NewKey, Name: mobilecert.Name{ZH: "移动证书", EN: "Mobile"}}
 			if product == "demo-sm2" {
@@ -56,11 +57,17 @@ type renewed struct {
 	ID, State, Order string
 	PriceFen         int `json:"price_fen"`
 	Expired          bool
-	Prompt           *prompt
-	Failure          *struct{ Code string }
-	Guard            *guard
-	Successor        *struct{ ID, Evidence string }
-	Course           *struct {
+	Proved           bool `json:"identity_proved"`
+	Identity         *struct {
+		Face       bool
+		Left       int
+		State, URL string
+	}
+	Prompt    *prompt
+	Failure   *struct{ Code string }
+	Guard     *guard
+	Successor *struct{ ID, Evidence string }
+	Course    *struct {
 		URL, Step, Note string
 		Proved          bool
 	}
@@ -423,6 +430,84 @@ func TestRenewalsRefused(t *testing.T) {
 	if n = d.read(n); !n.Expired {
 		t.Errorf("%+v", n)
 	}
+}
+
+// Expired before it was extended: the holder proves who they are by a face check, or a
+// reviewer has it done, and a new certificate can be collected.
+func TestIdentifiedAnewOverHTTP(t *testing.T) {
+	expired := func(t *testing.T) (*due, *renewed) {
+		d := newDue(t)
+		n := d.pay(d.start())
+		d.page.post("/v1/renewals/"+n.ID+"/face", map[string]string{}).refused(409, "renewal_identity_not_needed")
+		d.w.clock.Advance(d.doc.NotAfter.Add(time.Second).Sub(d.w.clock.Now()))
+		d.page = d.w.signedInAnew("admin")
+		d.page.post("/v1/qr-sessions", map[string]string{"purpose": "enroll", "application": n.ID}).refused(409, "renewal_identity_needed")
+		return d, d.read(n)
+	}
+	collects := func(d *due, n *renewed) {
+		t.Helper()
+		if n = d.read(n); !n.Proved || n.Identity != nil {
+			t.Fatalf("%+v", n)
+		}
+		d.page.post("/v1/qr-sessions", map[string]string{"purpose": "enroll", "application": n.ID}).ok(201)
+	}
+	t.Run("by face", func(t *testing.T) {
+		d, n := expired(t)
+		face := func() *answer { return d.page.post("/v1/renewals/"+n.ID+"/face", map[string]string{}) }
+		if n.Identity == nil || !n.Identity.Face || n.Identity.Left != 10 {
+			t.Fatalf("%+v", n.Identity)
+		}
+		d.w.signedInAnew("zhoutao").post("/v1/renewals/"+n.ID+"/face", map[string]string{}).refused(403, "not_your_organisation")
+		d.w.faces.say(identity.Pending, true)
+		face().refused(503, "face_unavailable")
+		d.w.faces.say(identity.Pending, false)
+		var first, again renewed
+		face().ok(200, &first)
+		face().ok(200, &again) // the page was closed in between
+		if first.Identity.URL == "" || first.Identity.URL != again.Identity.URL || again.Identity.Left != 9 {
+			t.Fatalf("%+v, then %+v", first.Identity, again.Identity)
+		}
+		look := "/v1/renewals/" + n.ID + "/face/look"
+		d.page.post(look, map[string]string{}).ok(200, &again)
+		d.w.faces.say(identity.Mismatched, false)
+		d.page.post(look, map[string]string{}).ok(200, &again)
+		if again.Proved || again.Identity.State != "mismatched" {
+			t.Fatalf("%+v", again)
+		}
+		d.w.faces.say(identity.Passed, false)
+		face().ok(200, &again)
+		// The service calls back; nobody has a page open.
+		ref := again.Identity.URL[strings.LastIndex(again.Identity.URL, "/")+1:]
+		notice := d.w.client()
+		notice.header.Set("Signature", "good")
+		notice.do("POST", "/v1/identity/test/notice", ref).ok(204)
+		d.w.settle()
+		collects(d, n)
+		face().ok(200)
+	})
+	t.Run("by a reviewer", func(t *testing.T) {
+		d, n := expired(t)
+		d.page.get("/v1/renewals?scope=identity").refused(403, "role_missing")
+		reviewer := d.w.signedInAnew("reviewer")
+		var list struct{ Items []renewed }
+		reviewer.get("/v1/renewals?scope=identity").ok(200, &list)
+		if len(list.Items) != 1 || list.Items[0].ID != n.ID {
+			t.Fatalf("%+v", list)
+		}
+		reviewer.post("/v1/renewals/"+n.ID+"/identity", map[string]string{"method": "on_site"}).ok(200)
+		reviewer.get("/v1/renewals?scope=identity").ok(200, &list)
+		if len(list.Items) != 0 {
+			t.Errorf("%+v", list)
+		}
+		collects(d, n)
+	})
+	t.Run("without a number, or a service", func(t *testing.T) {
+		d := newDue(t, func(s *settings) { s.noFaces = true })
+		n := d.pay(d.start())
+		d.w.clock.Advance(d.doc.NotAfter.Add(time.Second).Sub(d.w.clock.Now()))
+		d.page = d.w.signedInAnew("admin")
+		d.page.post("/v1/renewals/"+n.ID+"/face", map[string]string{}).refused(422, "face_not_offered")
+	})
 }
 
 // office is an authority's site, without the pages.

@@ -424,8 +424,16 @@ func (w *world) settle() {
 		effect.Audit: audit.New(w.store).Carry, cashier.EffectOrder: w.apps.CarryOrder, effect.Mail: done, qr.EffectNotMe: w.qr.CarryNotMe, effect.Webhook: done, effect.Push: done,
 		push.EffectPromptEnded: w.prompts.CarryEnded, push.EffectPrompt: w.prompts.Carry, mobilecert.EffectIssued: w.apps.CarryIssued,
 		mobilecert.EffectSupersede: w.renewals.CarrySuccessor, mobilecert.EffectRevoked: w.renewals.CarryRevoked, bids.EffectGuard: w.bids.CarryGuard,
-		bids.EffectAcknowledged: w.renewals.CarryAcknowledged, cashier.EffectCompleted: w.orders.CarryCompleted, cashier.EffectRefund: w.orders.CarryRefund, identity.EffectChecked: w.apps.CarryChecked,
+		bids.EffectAcknowledged: w.renewals.CarryAcknowledged, cashier.EffectCompleted: w.orders.CarryCompleted, cashier.EffectRefund: w.orders.CarryRefund, identity.EffectChecked: w.carryChecked,
 	}).Run(ctx))
+}
+
+// carryChecked tells the renewal or the application that a face check was for.
+func (w *world) carryChecked(ctx context.Context, e effect.Effect) error {
+	if err := w.renewals.CarryChecked(ctx, e); !errors.Is(err, renewal.ErrUnknown) {
+		return err
+	}
+	return w.apps.CarryChecked(ctx, e)
 }
 
 // people shows accounts to mobilecert.

@@ -23,6 +23,8 @@ var (
 		"The certificate expired before it was extended, so its key can no longer confirm. Have your identity verified again and collect a new certificate; there is nothing more to pay.")
 	ErrNotExpired = fault.New(fault.Conflict, "renewal_identity_not_needed",
 		"证书仍在有效期内，请在手机上确认延期，无需重新核验身份。", "The certificate is still valid: confirm the extension on the phone. The identity need not be verified again.")
+	ErrNoNumber = fault.New(fault.Unprocessable, "renewal_face_impossible",
+		"该证书中没有居民身份证号码，不能人脸认证。请联系平台审核员核验身份。", "The certificate holds no number of a resident's ID card, so it cannot be done by a face check. Ask a reviewer to verify the identity.")
 	ErrBusy = fault.New(fault.Conflict, "extension_under_way",
 		"该证书正在延期。请稍候查看结果。", "This certificate is being extended. Wait a moment and look at the result.")
 	ErrRejected = fault.New(fault.Conflict, "extension_rejected",

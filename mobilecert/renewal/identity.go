@@ -3,6 +3,7 @@ package renewal
 import (
 	"context"
 	"slices"
+	"time"
 
 	"certlink/internal/effect"
 	"certlink/mobilecert"
@@ -10,8 +11,8 @@ import (
 	"certlink/trust"
 )
 
-// IdentityMethods are the ways to prove an identity anew. The old key has expired
-// and cannot do it.
+// IdentityMethods are the ways by which a reviewer has an identity proved anew. The old
+// key has expired and cannot do it.
 var IdentityMethods = []string{"mail", "on_site", "face"}
 
 // Prove notes that a reviewer has had the holder's identity proved anew, because the
@@ -19,24 +20,31 @@ var IdentityMethods = []string{"mail", "on_site", "face"}
 // entitles to a new certificate, without another payment.
 func (v *Service) Prove(ctx context.Context, by mobilecert.Actor, id, method string) (*Renewal, error) {
 	return v.change(ctx, id, func(n *Renewal) error {
-		switch {
-		case n.Identity != nil:
+		if n.Identity != nil {
 			return store.ErrUnchanged
-		case n.State != Extension:
-			return ErrState.With("state", string(n.State))
-		case n.Certificate.Medium != mobilecert.Mobile:
-			return ErrToken
-		case !v.cfg.Clock().After(n.Certificate.NotAfter):
-			return ErrNotExpired
-		case !slices.Contains(IdentityMethods, method):
+		}
+		if err := v.provable(n); err != nil {
+			return err
+		}
+		if !slices.Contains(IdentityMethods, method) {
 			return ErrState
 		}
-		now := v.cfg.Clock()
-		n.Identity = &Identity{Method: method, At: now, By: by}
-		n.happened("renewal.identity_proved", now, by, "", method)
-		n.notify("renewal_identity_proved", now)
+		n.proved(method, v.cfg.Clock(), by)
 		return nil
 	})
+}
+
+func (r *Renewal) proved(method string, at time.Time, by mobilecert.Actor) {
+	r.Identity = &Identity{Method: method, At: at, By: by}
+	r.happened("renewal.identity_proved", at, by, "", method)
+	r.notify("renewal_identity_proved", at)
+}
+
+// Unproved lists, for reviewers, the renewals that wait for their holder's identity to
+// be proved anew, those paid first coming first.
+func (v *Service) Unproved(ctx context.Context, after store.Cursor, limit int) ([]*Renewal, store.Cursor, error) {
+	list, next, err := v.docs.Query(ctx, store.Query{Index: "unextended", After: after, Limit: limit})
+	return slices.DeleteFunc(list, func(n *Renewal) bool { return !v.Unidentified(n) }), next, err
 }
 
 // Grant is what entitles to the certificate in the place of an expired one; it

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"certlink/confirm"
 	"certlink/mobilecert"
 	"certlink/mobilecert/bids"
 	"certlink/mobilecert/renewal"
@@ -52,4 +53,22 @@ func TestExpiredBeforeItWasExtended(t *testing.T) {
 	if o := w.order(n.Order); o.CompletedAt == nil {
 		t.Error("the order is not complete")
 	}
+}
+
+// A certificate without an ID number is nobody's that the register knows: there is
+// no face check, and a reviewer does it.
+func TestNoFaceCheckWithoutANumber(t *testing.T) {
+	w := newWorld(t)
+	ph := w.Enrolled("zhou", "demo-p256")
+	w.due(ph)
+	n, err := w.renewals.Start(ctx, w.Who("zhou"), ph.Doc.ID, confirm.Requester{})
+	check(t, err)
+	check(t, w.pay(n))
+	w.Clock.Advance(ph.Doc.NotAfter.Add(time.Second).Sub(w.Clock.Now()))
+	_, err = w.renewals.StartFace(ctx, w.Who("zhou"), n.ID, "")
+	refused(t, err, renewal.ErrNoNumber)
+	_, err = w.renewals.StartFace(ctx, w.Who("admin"), n.ID, "")
+	refused(t, err, mobilecert.ErrNotYourOrganisation)
+	_, err = w.renewals.Prove(ctx, mobilecert.Actor{ID: "reviewer"}, n.ID, "mail")
+	check(t, err)
 }

@@ -97,8 +97,10 @@ type Renewal struct {
 	Course *Course `json:"course,omitempty"`
 	// Identity is set when it was proved anew because the certificate expired
 	// between payment and extension.
-	Identity *Identity          `json:"identity,omitempty"`
-	History  []mobilecert.Event `json:"history"`
+	Identity *Identity `json:"identity,omitempty"`
+	// Face is the check by which the holder proves it, where they do it by themselves.
+	Face    *Face              `json:"face,omitempty"`
+	History []mobilecert.Event `json:"history"`
 	effect.Owing
 }
 

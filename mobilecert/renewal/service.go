@@ -13,6 +13,7 @@ import (
 	"certlink/internal/id"
 	"certlink/mobilecert"
 	"certlink/mobilecert/bids"
+	"certlink/mobilecert/identity"
 	"certlink/store"
 )
 
@@ -63,6 +64,7 @@ type Config struct {
 	Certificates *mobilecert.Certificates
 	Bindings     *mobilecert.Bindings
 	Bids         *bids.Ledger
+	Faces        *identity.Service
 	Orders       Orders
 	// Terms gives what a product's renewal costs; false for what is not renewed here.
 	Terms  func(product string) (Terms, bool)

@@ -12,6 +12,7 @@ import { ApplyPage } from './apply/page'
 import { DownloadsPage } from './pages/downloads'
 import { IntegratorPage, NoRight, NotFound } from './pages/plain'
 import { ReviewPage } from './review/page'
+import { RenewalIdentitiesPage } from './renew/identities'
 import { RenewPage } from './renew/page'
 import { BindingsPage } from './bindings/page'
 import { CertificatesPage } from './certificates/page'
@@ -40,6 +41,7 @@ const pages: Record<Place, (p: { item: string }) => preact.JSX.Element> = {
   messages: MessagesPage,
   review: ReviewPage,
   issuing: IssuingPage,
+  reviewRenewals: RenewalIdentitiesPage,
   reviewPayments: PaymentReviewPage,
   reviewInvoices: InvoiceReviewPage,
   integrator: IntegratorPage,

@@ -24,6 +24,7 @@ const tree: Node[] = [
   { key: 'operator', children: [{ key: 'organisations', icon: 'office' }, { key: 'accounts', icon: 'user' }, { key: 'audit', icon: 'history' }, { key: 'messages', icon: 'inbox' }] },
   { key: 'review', icon: 'inbox' },
   { key: 'issuing', icon: 'certificate' },
+  { key: 'reviewRenewals', icon: 'user' },
   { key: 'reviewPayments', icon: 'inbox' },
   { key: 'reviewInvoices', icon: 'inbox' },
   { key: 'integrator', icon: 'link' },

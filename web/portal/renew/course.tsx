@@ -7,13 +7,14 @@ import { Button, Dialog, Note, ProblemNote, Spinner } from '../../shared/ui'
 import { go } from '../router'
 import { call } from '../state'
 import { providerName, w } from '../words'
-import { GuardPanel, OpenBids } from './guard'
+import { Expired } from './expired'
+import { GuardPanel } from './guard'
 import type { Prompt, Renewal } from './model'
 import { QRDialog } from './scan'
 import { SignByToken } from './token'
 import { r } from './words'
 
-interface Props {
+export interface Props {
   n: Renewal
   take: (n: Renewal) => void
 }
@@ -50,7 +51,7 @@ export function Course(p: Props) {
 }
 
 // useAct does one thing to the renewal and takes what it then is.
-function useAct({ n, take }: Props) {
+export function useAct({ n, take }: Props) {
   const [busy, setBusy] = useState('')
   const [problem, setProblem] = useState<Problem | undefined>(undefined)
   const act = async (tail: string, body: object = {}): Promise<Renewal | undefined> => {
@@ -150,32 +151,6 @@ function Ask(p: Props) {
         </>
       )}
       {scanning && <QRDialog renewal={n} onClose={() => setScanning(false)} />}
-    </div>
-  )
-}
-
-function Expired({ n }: Props) {
-  const [scanning, setScanning] = useState(false)
-  const stopped = n.guard !== undefined && n.guard.open.length > 0
-  return (
-    <div class="stack" data-testid="course">
-      <Note tone={n.identity_proved ? 'plain' : 'danger'} title={r('expiredTitle')} testid="expired">
-        <p>{r(n.identity_proved ? 'provedText' : 'expiredText', { name: providerName(n.certificate.provider) })}</p>
-      </Note>
-      {stopped && n.guard && (
-        <Note tone="danger" title={r('guardTitle')} testid="guard-open">
-          <OpenBids open={n.guard.open} />
-          <p>{r('expiredBids')}</p>
-        </Note>
-      )}
-      {n.identity_proved && !stopped && (
-        <div class="row">
-          <Button kind="primary" onClick={() => setScanning(true)} testid="collect">
-            {r('collect')}
-          </Button>
-        </div>
-      )}
-      {scanning && <QRDialog renewal={n} collects onClose={() => setScanning(false)} />}
     </div>
   )
 }

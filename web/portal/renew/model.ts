@@ -1,5 +1,6 @@
 // The shapes of renewals, as the OpenAPI document has them.
 import type { CertificateView, Medium, NamedProvider } from '../../shared/model'
+import type { IdentityCheck } from '../apply/model'
 
 export const states = ['payment', 'extension', 'extending', 'extended', 'refunding', 'refunded', 'cancelled'] as const
 export type RenewalState = (typeof states)[number]
@@ -62,6 +63,8 @@ export interface Renewal {
   ended_at?: string
   expired: boolean
   identity_proved: boolean
+  // To the holder, while it is needed: the face check.
+  identity?: IdentityCheck
   failure?: Refusal
   prompt?: Prompt
   guard?: Guard
