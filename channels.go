@@ -92,7 +92,7 @@ func (p *program) openChannels(channels map[string]push.Channel) error {
 
 // openNotices wires what tells people, once there is an outbox.
 func (p *program) openNotices(origin string) {
-	p.notices = &push.Notices{Outbox: p.outbox, Phones: p.phones, People: reach{p}}
+	p.notices = &push.Notices{Outbox: p.outbox, Phones: p.phones, People: reach{p}, More: p.whereToRenew}
 	p.letter(push.NoticeTemplate, p.notices.Letter(origin))
 }
 
@@ -134,12 +134,12 @@ func (r reach) Phones(ctx context.Context, account string) ([]string, error) {
 const phonesMost = 50
 
 // Contact is where an account is written to.
-func (r reach) Contact(ctx context.Context, account string) (mail, mobile string, err error) {
+func (r reach) Contact(ctx context.Context, account string) (*push.Contact, error) {
 	a, err := r.p.accounts.Get(ctx, account)
 	if err != nil {
-		return "", "", err
+		return nil, err
 	}
-	return a.Email, a.Mobile, nil
+	return &push.Contact{Mail: a.Email, Mobile: a.Mobile, NoLetters: a.Letters.Off, Language: a.Letters.Language}, nil
 }
 
 // everyQueue empties each queue of the outbox under a lease of its own.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"strconv"
+	"strings"
 	"time"
 
 	"certlink/mobilecert"
@@ -14,15 +15,17 @@ import (
 // openReminders wires the scheduler, once the rooms are there that it asks.
 func (p *program) openReminders() {
 	quiet := push.Hours{From: p.settings.QuietFrom, To: p.settings.QuietTo}
-	p.reminders = push.NewReminders(p.store, p.clock, quiet, unextended{p.renewals}, expiring{p.certificates})
+	p.reminders = push.NewReminders(p.store, p.clock, quiet, unextended{p.renewals}, expiring{p.certificates}, elsewhere{p})
 }
+
+// firstMark is when the first reminder is due.
+var firstMark = time.Duration(push.Marks[0]) * 24 * time.Hour
 
 // expiring are the certificates whose term ends soon.
 type expiring struct{ certificates *mobilecert.Certificates }
 
 func (e expiring) Due(ctx context.Context, now time.Time, after store.Cursor) ([]push.Due, store.Cursor, error) {
-	first := time.Duration(push.Marks[0]) * 24 * time.Hour
-	list, next, err := e.certificates.Expiring(ctx, now, first, after)
+	list, next, err := e.certificates.Expiring(ctx, now, firstMark, after)
 	var due []push.Due
 	for _, c := range list {
 		if mark := push.MarkOf(c.NotAfter.Sub(now)); mark != "" {
@@ -31,6 +34,49 @@ func (e expiring) Due(ctx context.Context, now time.Time, after store.Cursor) ([
 	}
 	return due, next, err
 }
+
+// elsewhere are the bound certificates that were not issued here: they end as others
+// do, and are renewed by their own authority.
+type elsewhere struct{ p *program }
+
+func (e elsewhere) Due(ctx context.Context, now time.Time, after store.Cursor) ([]push.Due, store.Cursor, error) {
+	list, next, err := e.p.bindings.Expiring(ctx, now, firstMark, after)
+	var due []push.Due
+	for _, b := range list {
+		if mark := push.MarkOf(b.Certificate.NotAfter.Sub(now)); mark != "" {
+			due = append(due, push.Due{Subject: b.ID + "." + b.Certificate.Serial, Mark: mark, Account: b.Account.ID, Key: boundExpires})
+		}
+	}
+	return due, next, err
+}
+
+const boundExpires = "bound_expires"
+
+// whereToRenew is what the letter about certificates from elsewhere says more: which
+// authorities to call.
+func (p *program) whereToRenew(ctx context.Context, key, account string) (zh, en []string, err error) {
+	if key != boundExpires {
+		return nil, nil, nil
+	}
+	bound, err := p.bindings.Active(ctx, account)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, b := range bound {
+		left := b.Certificate.NotAfter.Sub(p.clock())
+		if !b.Elsewhere || push.MarkOf(left) == "" {
+			continue
+		}
+		until := b.Certificate.NotAfter.In(shanghai).Format("2006-01-02")
+		phones := p.catalogue.PhonesOf(b.Provider)
+		zh = append(zh, b.ProviderName.ZH+"（"+until+" 到期）服务电话："+strings.Join(phones, "、"))
+		en = append(en, b.ProviderName.EN+" (until "+until+"), telephone: "+strings.Join(phones, ", "))
+	}
+	return zh, en, nil
+}
+
+// shanghai has had no other time since 1991; no zone table is needed.
+var shanghai = time.FixedZone("Asia/Shanghai", 8*3600)
 
 // unextended are the renewals that were paid for and not yet extended.
 type unextended struct{ renewals *renewal.Service }

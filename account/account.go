@@ -52,9 +52,11 @@ type Account struct {
 	Name       string `json:"name"`
 	Roles      []Role `json:"roles"`
 	// IDNumber is sealed at rest and opened when the account is read.
-	IDNumber  string    `json:"-"`
-	Email     string    `json:"email,omitempty"`
-	Mobile    string    `json:"mobile,omitempty"`
+	IDNumber string `json:"-"`
+	Email    string `json:"email,omitempty"`
+	Mobile   string `json:"mobile,omitempty"`
+	// Letters is how the account wants to be written to.
+	Letters   Letters   `json:"letters,omitzero"`
 	State     State     `json:"state"`
 	Demo      bool      `json:"demo,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
@@ -62,6 +64,15 @@ type Account struct {
 	// HasPassword and TOTP say how the account signs in; derived, not stored.
 	HasPassword bool `json:"-"`
 	TOTP        bool `json:"-"`
+}
+
+// Letters is how somebody wants to be written to.
+type Letters struct {
+	// Off: no reminders and no news; what concerns the account's safety is written all
+	// the same.
+	Off bool `json:"off,omitempty"`
+	// Language is "zh-CN", "en", or "" for both.
+	Language string `json:"language,omitempty"`
 }
 
 // Has says whether the account has the role.
@@ -74,6 +85,16 @@ func (a *Account) MaskedMobile() string {
 		return strings.Repeat("*", n)
 	}
 	return a.Mobile[:n-8] + "****" + a.Mobile[n-4:]
+}
+
+// MaskedEmail is an address as its owner recognises it: w***@example.cn.
+func (a *Account) MaskedEmail() string {
+	name, host, ok := strings.Cut(a.Email, "@")
+	if !ok {
+		return ""
+	}
+	first := []rune(name)
+	return string(first[:min(len(first), 1)]) + "***@" + host
 }
 
 // Event is one line of an account's history.

@@ -107,6 +107,28 @@ func (s *Service) Get(ctx context.Context, accountID string) (*Account, error) {
 	return s.opened(a)
 }
 
+// SetLetters says how the account wants to be written to.
+func (s *Service) SetLetters(ctx context.Context, by *Principal, l Letters) (*Account, error) {
+	if by == nil || by.Account == nil {
+		return nil, ErrSignInRequired
+	}
+	if l.Language != "" && l.Language != "zh-CN" && l.Language != "en" {
+		return nil, ErrInput.At("/language", "可选：zh-CN, en，或留空表示两种语言", "must be zh-CN, en, or empty for both")
+	}
+	a, err := s.accounts.Update(ctx, by.Account.ID, func(a *stored) error {
+		if a.Letters == l {
+			return store.ErrUnchanged
+		}
+		a.Letters = l
+		a.happened(s.now(), by, "account.letters", "", nil)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.opened(a)
+}
+
 // GetAccount reads an account for by; one that by may not see does not exist.
 func (s *Service) GetAccount(ctx context.Context, by *Principal, accountID string) (*Account, error) {
 	a, err := s.Get(ctx, accountID)

@@ -24,6 +24,7 @@ func (s *Server) routes() {
 	s.add("GET", "/v1/session", signedIn, s.getSession)
 	s.add("DELETE", "/v1/session", s.deleteSession)
 	s.add("POST", "/v1/account/password", signedIn, ownPassword, s.postPassword)
+	s.add("PUT", "/v1/account/letters", signedIn, ownPassword, s.putLetters)
 	s.add("POST", "/v1/account/totp", signedIn, ownPassword, s.postTOTP)
 	s.add("DELETE", "/v1/account/totp", signedIn, ownPassword, s.deleteTOTP)
 	s.add("POST", "/v1/account/totp/confirm", signedIn, ownPassword, s.postTOTPConfirm)

@@ -30,6 +30,18 @@ type sessionView struct {
 	TOTP      struct {
 		Enabled bool `json:"enabled"`
 	} `json:"totp"`
+	Letters lettersView `json:"letters"`
+}
+
+// lettersView is how somebody wants to be written to. Address is where, masked.
+type lettersView struct {
+	On       bool   `json:"on"`
+	Language string `json:"language"`
+	Address  string `json:"address"`
+}
+
+func showLetters(a *account.Account) lettersView {
+	return lettersView{!a.Letters.Off, a.Letters.Language, a.MaskedEmail()}
 }
 
 type organisationView struct {
@@ -46,7 +58,7 @@ func showSession(p *account.Principal) *sessionView {
 	if o := p.Organisation; o != nil {
 		v.Account.Organisation = organisationView{ID: o.ID, Name: o.Name, CreditCode: o.CreditCode}
 	}
-	v.Via, v.ExpiresAt, v.TOTP.Enabled = p.Via, stamp(p.ExpiresAt), p.Account.TOTP
+	v.Via, v.ExpiresAt, v.TOTP.Enabled, v.Letters = p.Via, stamp(p.ExpiresAt), p.Account.TOTP, showLetters(p.Account)
 	return v
 }
 
@@ -118,6 +130,19 @@ func (s *Server) postPassword(c *call) error {
 	}
 	c.setCookie(sessionCookie, token)
 	return c.nothing()
+}
+
+func (s *Server) putLetters(c *call) error {
+	var on bool
+	var language string
+	if err := c.read(object{{"on", &on, true}, {"language", &language, true}}); err != nil {
+		return err
+	}
+	a, err := s.Accounts.SetLetters(c.ctx, c.who, account.Letters{Off: !on, Language: language})
+	if err != nil {
+		return err
+	}
+	return c.ok(showLetters(a))
 }
 
 func (s *Server) postTOTP(c *call) error {

@@ -157,3 +157,29 @@ func TestDemoAccountsOutsideDemoMode(t *testing.T) {
 		t.Errorf("%s", a.Body)
 	}
 }
+
+// How somebody wants to be written to, of a person at a browser only.
+func TestLetters(t *testing.T) {
+	w := newWorld(t)
+	page := w.browser("lina")
+	type letters struct {
+		On                bool
+		Language, Address string
+	}
+	var s struct{ Letters letters }
+	page.get("/v1/session").ok(200, &s)
+	if !s.Letters.On || s.Letters.Language != "" || s.Letters.Address != "l***@example.com" {
+		t.Fatalf("%+v", s.Letters)
+	}
+	var l letters
+	for range 2 {
+		page.do("PUT", "/v1/account/letters", map[string]any{"on": false, "language": "en"}).ok(200, &l)
+	}
+	page.get("/v1/session").ok(200, &s)
+	if l.On || l.Language != "en" || s.Letters != l {
+		t.Fatalf("%+v, then %+v", l, s.Letters)
+	}
+	page.do("PUT", "/v1/account/letters", map[string]any{"on": true, "language": "fr"}).refused(400, "account_input_invalid")
+	page.do("PUT", "/v1/account/letters", map[string]any{"language": ""}).refused(400, "request_invalid")
+	w.program().do("PUT", "/v1/account/letters", map[string]any{"on": true, "language": ""}).refused(403, "role_missing")
+}

@@ -126,7 +126,7 @@ func (p *Bind) Act(ctx context.Context, a *confirm.Accepted) (*confirm.Result, e
 	if err != nil {
 		return nil, err
 	}
-	if b.Pair, err = p.certificates.PairOf(ctx, a.Signer.Certificate); err != nil {
+	if err := p.certificates.about(ctx, b, a.Signer.Certificate); err != nil {
 		return nil, err
 	}
 	if b, err = p.bindings.create(ctx, b); err != nil {

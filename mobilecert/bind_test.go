@@ -62,6 +62,31 @@ func TestBindForOneself(t *testing.T) {
 	}
 }
 
+// What was not issued here ends all the same: its binding is found when it does, and
+// no longer once it is removed. One that was issued here has a record of its own.
+func TestBoundFromElsewhereExpires(t *testing.T) {
+	w := newWorld(t)
+	h := w.leaf(idLi, code1, func(c *trusttest.Template) { c.Subject.SerialNumber = idLi })
+	c := w.asked("li", "li", "ca2")
+	r, err := w.confirms(c, "phone1", h.JWS(t, string(c.Statement)), w.clock.Now())
+	check(t, err)
+	ends := h.Cert.NotAfter()
+	found := func(want int) {
+		t.Helper()
+		for now, n := range map[time.Time]int{ends.Add(-91 * 24 * time.Hour): 0, ends.Add(-80 * 24 * time.Hour): want, ends.Add(time.Second): 0} {
+			list, _, err := w.bindings.Expiring(ctx, now, 90*24*time.Hour, "")
+			check(t, err)
+			if len(list) != n {
+				t.Fatalf("at %v: %d bindings, want %d", now, len(list), n)
+			}
+		}
+	}
+	found(1)
+	_, err = w.bindings.Unbind(ctx, w.who("li"), r.ID)
+	check(t, err)
+	found(0)
+}
+
 // owed checks the kinds of the effects, that each has an id, and that no
 // personal data is among them.
 func owed(t *testing.T, pending []effect.Effect, kinds ...string) {

@@ -62,7 +62,10 @@ type Binding struct {
 	// what data for the account is encrypted to. It is set with the proof that
 	// both have the same holder, moves and ends with the binding, and never signs.
 	// nil where there is no twin.
-	Pair      *Bound       `json:"pair,omitempty"`
+	Pair *Bound `json:"pair,omitempty"`
+	// Elsewhere: the certificate was not issued here, so nobody but its binding knows
+	// when it ends.
+	Elsewhere bool         `json:"elsewhere,omitempty"`
 	Account   BoundAccount `json:"account"`
 	Slot      int          `json:"slot"`             // 1 to Config.BindingsPerAccount
 	Device    string       `json:"device,omitempty"` // the phone that signed
@@ -133,6 +136,7 @@ var bindingCollection = store.Collection{Name: "bindings", Indexes: []store.Inde
 	{Name: "slot", Unique: true},        // account and slot, while active
 	{Name: "device"},                    // device, while active
 	{Name: "pair"},                      // content of the encryption twin, while active
+	{Name: "expires"},                   // the term's end, while active, of certificates not issued here
 	// The lists, newest last. The bound account's past stands in an index of its
 	// own, so that a binding being made costs no entry in it: the active ones are
 	// found by their slots.
@@ -162,6 +166,9 @@ func bindingRecord(s store.Store) store.Record[Binding] {
 				ix["device"] = b.Device
 				if b.Pair != nil {
 					ix["pair"] = b.Pair.Content
+				}
+				if b.Elsewhere {
+					ix["expires"] = store.TimeKey(b.Certificate.NotAfter)
 				}
 				ix["organisation"] = store.Key(b.Account.OrganisationID, listActive, b.place())
 			} else {

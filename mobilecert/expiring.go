@@ -15,3 +15,9 @@ const expiringPage = 200
 func (v *Certificates) Expiring(ctx context.Context, now time.Time, within time.Duration, after store.Cursor) ([]*Certificate, store.Cursor, error) {
 	return v.docs.Query(ctx, store.Query{Index: "expires", From: store.TimeKey(now), Below: store.TimeKey(now.Add(within)), After: after, Limit: expiringPage})
 }
+
+// Expiring lists the active bindings of certificates that were not issued here whose
+// term ends within so long, the next to end first.
+func (v *Bindings) Expiring(ctx context.Context, now time.Time, within time.Duration, after store.Cursor) ([]*Binding, store.Cursor, error) {
+	return v.docs.Query(ctx, store.Query{Index: "expires", From: store.TimeKey(now), Below: store.TimeKey(now.Add(within)), After: after, Limit: expiringPage})
+}

@@ -135,17 +135,20 @@ func (t *Twin) bound(c *Certificate) (*Bound, error) {
 	}, err
 }
 
-// PairOf finds the encryption twin of a certificate issued here, nil where there is
-// none. That both have one holder is what this record of their making proves.
-func (v *Certificates) PairOf(ctx context.Context, cert *trust.Certificate) (*Bound, error) {
+// about tells a binding what is known here of its certificate: whether it was issued
+// here, and then its encryption twin, where there is one. That both have one holder is
+// what this record of their making proves.
+func (v *Certificates) about(ctx context.Context, b *Binding, cert *trust.Certificate) error {
 	c, err := v.Of(ctx, cert)
-	if errors.Is(err, ErrCertificateUnknown) || err == nil && (c.Twin == nil || len(c.Twin.DER) == 0) {
-		return nil, nil
+	if errors.Is(err, ErrCertificateUnknown) {
+		b.Elsewhere = true
+		return nil
 	}
-	if err != nil {
-		return nil, err
+	if err != nil || c.Twin == nil || len(c.Twin.DER) == 0 {
+		return err
 	}
-	return c.Twin.bound(c)
+	b.Pair, err = c.Twin.bound(c)
+	return err
 }
 
 // pairDetails are the fields of a statement that tell what becomes of the encryption

@@ -59,7 +59,7 @@ func (v *Bindings) Succeed(ctx context.Context, in Succession) (*Binding, error)
 			if b.State != Active || b.Certificate.Content != in.Old.Content {
 				return store.ErrUnchanged // unbound, or moved, by somebody faster
 			}
-			b.Certificate, b.Pair, b.Device = *bound, pair, in.Device
+			b.Certificate, b.Pair, b.Device, b.Elsewhere = *bound, pair, in.Device, false
 			b.happened("binding.moved", in.At, in.By, in.Evidence)
 			return nil
 		})

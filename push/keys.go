@@ -13,17 +13,20 @@ type Sentence struct {
 	Lane   Lane
 	// SMS: worth a short message, where the operator pays for them.
 	SMS bool
+	// Safety: it may tell of somebody else's doing, so it is written to everybody.
+	Safety bool
 }
 
 // sentences are all that this server tells people by itself.
 var sentences = map[string]Sentence{
 	KeyPrompt:              {ZH: "有一项操作等待您在手机应用中确认。", EN: "Something waits for your confirmation in the phone app.", Lane: LaneNow},
-	"binding_removed":      {ZH: "一张证书已从账号解除绑定。如非本人操作，请联系机构管理员。", EN: "A certificate was unbound from the account. If it was not you, tell your organisation's admin.", Lane: LaneSoon, SMS: true},
-	"binding_created":      {ZH: "一张证书已绑定到账号。如非本人操作，请联系机构管理员。", EN: "A certificate was bound to the account. If it was not you, tell your organisation's admin.", Lane: LaneSoon},
-	"certificate_revoked":  {ZH: "一张证书已被吊销，不能再使用。", EN: "A certificate was revoked and cannot be used any more.", Lane: LaneSoon, SMS: true},
+	"binding_removed":      {ZH: "一张证书已从账号解除绑定。如非本人操作，请联系机构管理员。", EN: "A certificate was unbound from the account. If it was not you, tell your organisation's admin.", Lane: LaneSoon, SMS: true, Safety: true},
+	"binding_created":      {ZH: "一张证书已绑定到账号。如非本人操作，请联系机构管理员。", EN: "A certificate was bound to the account. If it was not you, tell your organisation's admin.", Lane: LaneSoon, Safety: true},
+	"certificate_revoked":  {ZH: "一张证书已被吊销，不能再使用。", EN: "A certificate was revoked and cannot be used any more.", Lane: LaneSoon, SMS: true, Safety: true},
 	"certificate_ready":    {ZH: "您的证书已制作完成，请在手机应用中领取。", EN: "Your certificate is ready; collect it in the phone app.", Lane: LaneSoon},
 	"certificate_declined": {ZH: "证书未能制作，请到平台查看原因。", EN: "A certificate could not be made; the portal says why.", Lane: LaneSoon},
 	"certificate_expires":  {ZH: "有证书即将到期，请及时续费并延期，以免影响投标和解密。", EN: "A certificate is about to expire. Renew and extend it in time, or bids cannot be signed and opened.", Lane: LaneBulk, SMS: true},
+	"bound_expires":        {ZH: "您绑定的证书即将到期。它不是在本平台申领的，请联系签发它的 CA 服务商续期，再到平台重新绑定。", EN: "A certificate that you have bound is about to expire. It was not issued here: ask its authority to renew it, then bind the new one.", Lane: LaneBulk, SMS: true},
 	"renewal_unextended":   {ZH: "有证书已续费但尚未延期。付款后还须延期，证书才会生效。", EN: "A certificate is paid for and not yet extended. It is only prolonged by the extension.", Lane: LaneBulk, SMS: true},
 
 	"application_accepted":    {ZH: "您的证书申请已审核通过。", EN: "Your application for a certificate was accepted.", Lane: LaneSoon},
@@ -37,7 +40,7 @@ var sentences = map[string]Sentence{
 	"renewal_extended":        {ZH: "证书已延期。", EN: "A certificate was extended.", Lane: LaneSoon},
 	"invoice_issued":          {ZH: "发票已开具，请到平台查看。", EN: "An invoice was issued; the portal has it.", Lane: LaneSoon},
 	"invoice_rejected":        {ZH: "发票申请未通过，请到平台查看原因。", EN: "An invoice could not be issued; the portal says why.", Lane: LaneSoon},
-	"device_revoked":          {ZH: "一部手机已停用。如非本人操作，请联系机构管理员。", EN: "A phone was revoked. If it was not you, tell your organisation's admin.", Lane: LaneSoon},
+	"device_revoked":          {ZH: "一部手机已停用。如非本人操作，请联系机构管理员。", EN: "A phone was revoked. If it was not you, tell your organisation's admin.", Lane: LaneSoon, Safety: true},
 	"renewal_second_click":    {ZH: "证书延期还差一步：请到平台再点击一次延期。", EN: "One step of the extension is missing: press Extend once more in the portal.", Lane: LaneSoon, SMS: true},
 	"renewal_rejected":        {ZH: "证书延期未通过审核，请到平台查看原因。", EN: "The extension was not accepted; the portal says why.", Lane: LaneSoon},
 	"renewal_guarded":         {ZH: "证书延期已暂停：有未开标的加密投标。请到平台查看。", EN: "The extension is on hold: encrypted bids are not opened yet. The portal has the list.", Lane: LaneSoon},

@@ -15,10 +15,22 @@ import (
 type People interface {
 	// Phones lists the phones that hold certificates of an account.
 	Phones(ctx context.Context, account string) ([]string, error)
-	// Contact is where an account is written to; either may be empty. Its
-	// refusals (no such account, closed) end the notice.
-	Contact(ctx context.Context, account string) (mail, mobile string, err error)
+	// Contact is where an account is written to. Its refusals (no such account,
+	// closed) end the notice.
+	Contact(ctx context.Context, account string) (*Contact, error)
 }
+
+// Contact is how a person is reached away from their phone.
+type Contact struct {
+	Mail, Mobile string // either may be empty
+	// NoLetters: they want none but those about their account's safety.
+	NoLetters bool
+	// Language of letters: "zh-CN", "en", or "" for both.
+	Language string
+}
+
+// writes says whether the person is written to about something.
+func (c *Contact) writes(s Sentence) bool { return c.Mail != "" && (s.Safety || !c.NoLetters) }
 
 // Channels for people that have no phone at hand.
 const (
@@ -34,6 +46,9 @@ type Notices struct {
 	Outbox *Outbox
 	Phones *Phones
 	People People
+	// More is what a letter says beside a key's sentence, as it is when the letter is
+	// made; nil adds nothing.
+	More func(ctx context.Context, key, account string) (zh, en []string, err error)
 }
 
 // receiptTime is how long a phone with an open stream is given to ask by itself.
@@ -88,21 +103,21 @@ func (n *Notices) write(ctx context.Context, e effect.Effect) error {
 	if account == "" || key == KeyPrompt {
 		return nil
 	}
-	mail, mobile, err := n.People.Contact(ctx, account)
+	to, err := n.People.Contact(ctx, account)
 	if gone(err) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if mail != "" {
+	if to.writes(Say(key)) {
 		data := maps.Clone(e.Data)
 		data["template"] = NoticeTemplate
 		if err := n.Outbox.Put(ctx, &Message{ID: e.ID + "-mail", Channel: mailChannel, Lane: max(Say(key).Lane, LaneSoon), At: e.At, Data: data}); err != nil {
 			return err
 		}
 	}
-	if mobile != "" && Say(key).SMS {
+	if to.Mobile != "" && Say(key).SMS {
 		return n.Outbox.Put(ctx, &Message{ID: e.ID + "-sms", Channel: SMSChannel, Lane: max(Say(key).Lane, LaneSoon), At: e.At, Data: e.Data})
 	}
 	return nil
@@ -114,20 +129,33 @@ func gone(err error) bool {
 	return f != nil && f.Kind != fault.Internal && f.Kind != fault.Unavailable
 }
 
-// Letter builds the letter of a notice: the sentence in both languages, and where to
-// look. It holds nothing that the post should not read.
+// Letter builds the letter of a notice: its sentence, and where to look. It holds
+// nothing that the post should not read.
 func (n *Notices) Letter(origin string) MailBuilder {
 	return func(ctx context.Context, m *Message) (*Mail, error) {
-		mail, _, err := n.People.Contact(ctx, m.Data["account"])
-		if gone(err) || err == nil && mail == "" {
+		key, account := m.Data["key"], m.Data["account"]
+		to, err := n.People.Contact(ctx, account)
+		if gone(err) || err == nil && !to.writes(Say(key)) {
 			return nil, nil
 		}
 		if err != nil {
 			return nil, err
 		}
-		s := Say(m.Data["key"])
-		return &Mail{To: mail, Subject: "【证联】" + s.ZH,
-			Text: s.ZH + "\n请登录平台查看：" + origin + "/portal/\n\n" + s.EN + "\nSign in to read more: " + origin + "/portal/\n\n（系统自动发送，请勿回复。 Sent automatically; please do not answer.）\n"}, nil
+		var zh, en []string
+		if n.More != nil {
+			if zh, en, err = n.More(ctx, key, account); err != nil {
+				return nil, err
+			}
+		}
+		s := Say(key)
+		p := Page{URL: origin + "/portal/"}
+		if to.Language != "en" {
+			p.ZH = &Words{"【证联】" + s.ZH, s.ZH, zh, "登录平台查看", "系统自动发送，请勿回复。不想再收到提醒邮件，可在平台“账号设置”中关闭。"}
+		}
+		if to.Language != "zh-CN" {
+			p.EN = &Words{"[certlink] " + s.EN, s.EN, en, "Sign in to read more", "Sent automatically; please do not answer. Reminders by e-mail can be turned off under “Account settings”."}
+		}
+		return p.Mail(to.Mail)
 	}
 }
 
@@ -144,14 +172,14 @@ type ShortMessages struct {
 
 // Send tells one person.
 func (c *ShortMessages) Send(ctx context.Context, m *Message) error {
-	_, mobile, err := c.People.Contact(ctx, m.Data["account"])
+	to, err := c.People.Contact(ctx, m.Data["account"])
 	switch {
-	case gone(err) || err == nil && mobile == "":
+	case gone(err) || err == nil && to.Mobile == "":
 		return nil
 	case err != nil:
 		return err
 	}
-	err = c.Texter.Text(ctx, m.ID, mobile, Say(m.Data["key"]).ZH)
+	err = c.Texter.Text(ctx, m.ID, to.Mobile, Say(m.Data["key"]).ZH)
 	if errors.Is(err, ErrTokenGone) {
 		return &PermanentError{err} // there is no such number
 	}

@@ -87,11 +87,13 @@ func (o *office) Phones(_ context.Context, account string) ([]string, error) {
 
 var errNobody = fault.New(fault.NotFound, "test_nobody", "没有", "nobody")
 
-func (o *office) Contact(_ context.Context, account string) (string, string, error) {
+func (o *office) Contact(_ context.Context, account string) (*push.Contact, error) {
 	if account == "closed" {
-		return "", "", errNobody
+		return nil, errNobody
 	}
-	return account + "@example.cn", "138" + account, nil
+	to := &push.Contact{Mail: account + "@example.cn", Mobile: "138" + account, NoLetters: account == "quiet"}
+	to.Language = map[string]string{"zh": "zh-CN", "en": "en"}[account]
+	return to, nil
 }
 
 func newOffice(t *testing.T) *office {
@@ -338,6 +340,40 @@ func TestAccountsAreToldByEveryWayTheyHave(t *testing.T) {
 	o.deliver()
 	if len(o.mail.all()) != 1 {
 		t.Fatal("a closed account is written to")
+	}
+}
+
+// Who has turned letters off hears by letter of their account's safety only. A letter
+// is in the language that was chosen, as text and as HTML.
+func TestLettersAsPeopleWantThem(t *testing.T) {
+	o := newOffice(t)
+	o.notices.More = func(context.Context, string, string) ([]string, []string, error) {
+		return []string{"西部CA <客服>"}, []string{"Western CA <desk>"}, nil
+	}
+	o.tell("certificate_expires", "account", "quiet")
+	o.tell("binding_removed", "account", "quiet")
+	for range 2 {
+		o.deliver()
+	}
+	if got := o.mail.all(); len(got) != 1 {
+		t.Fatalf("written: %v", got)
+	}
+	build := o.notices.Letter("https://ca.example.cn")
+	for account, want := range map[string][2]bool{"zh": {true, false}, "en": {false, true}, "both": {true, true}} {
+		m, err := build(ctx, &push.Message{Data: map[string]string{"key": "bound_expires", "account": account}})
+		must(t, err)
+		for _, body := range []string{m.Text, m.HTML} {
+			zh, en := strings.Contains(body, "请联系签发它的"), strings.Contains(body, "ask its authority")
+			if zh != want[0] || en != want[1] || !strings.Contains(body, "https://ca.example.cn/portal/") {
+				t.Errorf("%s: zh %v, en %v in %s", account, zh, en, body)
+			}
+		}
+		if strings.Contains(m.HTML, "<客服>") || strings.Contains(m.HTML, "<desk>") || !strings.Contains(m.Text, "Western CA <desk>") != !want[1] {
+			t.Errorf("%s: %s", account, m.HTML)
+		}
+	}
+	if m, err := build(ctx, &push.Message{Data: map[string]string{"key": "certificate_expires", "account": "quiet"}}); m != nil || err != nil {
+		t.Errorf("one that was on its way: %+v, %v", m, err) // turned off meanwhile
 	}
 }
 

@@ -48,7 +48,9 @@ func (d *draining) Phones(_ context.Context, account string) ([]string, error) {
 	return []string{"phone-" + account}, nil
 }
 
-func (d *draining) Contact(context.Context, string) (string, string, error) { return "", "", nil }
+func (d *draining) Contact(context.Context, string) (*push.Contact, error) {
+	return &push.Contact{}, nil
+}
 
 // Due lists a page of certificates that end in a month, one for each account.
 func (d *draining) Due(_ context.Context, _ time.Time, after store.Cursor) ([]push.Due, store.Cursor, error) {

@@ -8,7 +8,7 @@ let asked: { method: string; path: string; body: unknown }[] = []
 let server: (method: string, path: string, body: unknown) => Reply
 
 const problem = (status: number, code: string): Reply => ({ status, body: { code, title_zh: code, title_en: code } })
-const view = (id: string, roles = ['admin']) => ({ account: { id, login: id, name: id, roles }, via: 'session', expires_at: '2026-11-23T06:00:00Z', totp: { enabled: false } })
+const view = (id: string, roles = ['admin']) => ({ account: { id, login: id, name: id, roles }, via: 'session', expires_at: '2026-11-23T06:00:00Z', totp: { enabled: false }, letters: { on: true, language: '' as const, address: '' } })
 
 globalThis.fetch = (async (url: string, init: RequestInit) => {
   const body: unknown = typeof init.body === 'string' ? JSON.parse(init.body) : undefined

@@ -3,7 +3,7 @@
 // is mended in place: the request waits, the person signs in, it is sent again.
 import { useEffect, useState } from 'preact/hooks'
 import { type SendOptions, raw, send } from '../shared/api'
-import type { Config, Role, SessionView } from '../shared/model'
+import type { Config, Role, LettersView, SessionView } from '../shared/model'
 import { Problem, problemFrom } from '../shared/problem'
 import { clearDrafts } from './draft'
 
@@ -98,6 +98,10 @@ export function giveUp(): void {
 
 export function setTOTP(enabled: boolean): void {
   if (state.session) set({ session: { ...state.session, totp: { enabled } } })
+}
+
+export function setLetters(letters: LettersView): void {
+  if (state.session) set({ session: { ...state.session, letters } })
 }
 
 let waiting: Promise<void> | undefined

@@ -39,6 +39,14 @@ export interface SessionView {
   via: string
   expires_at: string
   totp: { enabled: boolean }
+  letters: LettersView
+}
+
+// How somebody wants to be written to; '' stands for both languages, and for no address.
+export interface LettersView {
+  on: boolean
+  language: '' | 'zh-CN' | 'en'
+  address: string
 }
 
 export interface Organisation {

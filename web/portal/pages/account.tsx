@@ -3,8 +3,10 @@ import { useState } from 'preact/hooks'
 import { dictionary } from '../../shared/i18n'
 import { groups, visible } from '../../shared/format'
 import { type Problem, asProblem } from '../../shared/problem'
-import { Button, Dialog, ErrorSummary, Field, type Mistake, mistake, Note, ProblemNote, QR, announce } from '../../shared/ui'
-import { call, setTOTP, useApp } from '../state'
+import { Button, Choices, Dialog, ErrorSummary, Field, type Mistake, mistake, Note, ProblemNote, QR, announce } from '../../shared/ui'
+import type { LettersView } from '../../shared/model'
+import { call, setLetters, setTOTP, useApp } from '../state'
+import { Picker } from '../review/picker'
 import { roleName, w } from '../words'
 
 const say = dictionary(
@@ -43,6 +45,19 @@ const say = dictionary(
     stopText: '关闭后，只凭密码即可登录此账号。请输入当前的动态口令确认是您本人。',
     stopped: '动态口令已关闭。',
     unchanged: '没有做任何修改。',
+    letters: '邮件通知',
+    lettersLead: '到期提醒和办理进展会发送到 {address}。手机应用和平台上的提醒不受影响。',
+    lettersNowhere: '此账号没有登记邮箱，不会收到邮件。请联系机构管理员补充。',
+    lettersLegend: '提醒和进展邮件',
+    lettersOn: '接收',
+    lettersOff: '不接收',
+    lettersSafety: '与账号安全有关的邮件（绑定、解绑、吊销）仍会发送',
+    lettersLanguage: '邮件语言',
+    letters_both: '中文和英文',
+    'letters_zh-CN': '中文',
+    letters_en: 'English',
+    lettersSave: '保存',
+    lettersSaved: '已保存',
   },
   {
     about: 'About this account',
@@ -79,6 +94,19 @@ const say = dictionary(
     stopText: 'Afterwards the password alone is enough to sign in. Enter the present one-time code to show that it is you.',
     stopped: 'One-time codes are off.',
     unchanged: 'Nothing was changed.',
+    letters: 'E-mail',
+    lettersLead: 'Reminders before certificates expire and news of your applications go to {address}. What the phone app and this platform tell is not affected.',
+    lettersNowhere: 'No e-mail address is on record, so nothing is sent. Ask the admin of your organisation to add one.',
+    lettersLegend: 'Reminders and news by e-mail',
+    lettersOn: 'Send them',
+    lettersOff: 'Do not send them',
+    lettersSafety: 'What concerns the account’s safety (bound, unbound, revoked) is sent all the same',
+    lettersLanguage: 'Language of e-mails',
+    letters_both: 'Chinese and English',
+    'letters_zh-CN': '中文',
+    letters_en: 'English',
+    lettersSave: 'Save',
+    lettersSaved: 'Saved',
   },
 )
 
@@ -109,6 +137,7 @@ export function AccountPage() {
           <dd>{a.roles.map(roleName).join(w('listSeparator'))}</dd>
         </dl>
       </section>
+      <Letters />
       {here ? (
         <>
           <Password />
@@ -118,6 +147,75 @@ export function AccountPage() {
         <Note>{say('elsewhere')}</Note>
       )}
     </div>
+  )
+}
+
+const languages = ['', 'zh-CN', 'en'] as const
+
+// Letters is how one is written to; what concerns the account's safety always is.
+function Letters() {
+  const { session } = useApp()
+  const kept = session!.letters
+  const [on, setOn] = useState(kept.on)
+  const [language, setLanguage] = useState(kept.language)
+  const [busy, setBusy] = useState(false)
+  const [done, setDone] = useState(false)
+  const [problem, setProblem] = useState<Problem | undefined>(undefined)
+  const submit = async (e: Event) => {
+    e.preventDefault()
+    if (busy) return
+    setBusy(true)
+    setDone(false)
+    setProblem(undefined)
+    try {
+      setLetters(await call<LettersView>('PUT', '/v1/account/letters', { body: { on, language } }))
+      setDone(true)
+      announce(say('lettersSaved'))
+    } catch (x) {
+      setProblem(asProblem(x))
+    }
+    setBusy(false)
+  }
+  return (
+    <section class="card card-padded stack" aria-labelledby="letters" data-testid="letters">
+      <h2 id="letters">{say('letters')}</h2>
+      {kept.address === '' ? (
+        <p>{say('lettersNowhere')}</p>
+      ) : (
+        <form class="stack" onSubmit={(e) => void submit(e)}>
+          <p>{say('lettersLead', { address: kept.address })}</p>
+          <Choices
+            name="letters-on"
+            legend={say('lettersLegend')}
+            columns="two"
+            value={on ? 'on' : 'off'}
+            onChange={(v) => (setOn(v === 'on'), setDone(false))}
+            options={[
+              { value: 'on', title: say('lettersOn'), testid: 'letters-on' },
+              { value: 'off', title: say('lettersOff'), note: say('lettersSafety'), testid: 'letters-off' },
+            ]}
+          />
+          <Picker
+            id="letters-language"
+            label={say('lettersLanguage')}
+            value={language}
+            onChange={(v) => (setLanguage(v as LettersView['language']), setDone(false))}
+            options={languages.map((l) => ({ value: l, title: say(l === '' ? 'letters_both' : `letters_${l}`) }))}
+          />
+          {problem && <ProblemNote problem={problem} meaning={say('unchanged')} />}
+          <div class="row">
+            <Button submit busy={busy} testid="letters-save">
+              {say('lettersSave')}
+            </Button>
+            {done && (
+              <span role="status" class="good" data-testid="letters-saved">
+                {say('lettersSaved')}
+              </span>
+            )}
+          </div>
+        </form>
+      )}
+    </section>
   )
 }
 
