@@ -37,7 +37,7 @@ func (r Record[T]) Declare(c Collection) Collection {
 func (r Record[T]) Get(ctx context.Context, id string) (*T, int64, error) {
 	get := r.Store.Get
 	if p, ok := r.Store.(Peeker); ok {
-		get = p.Peek // it is only read, and a memo keeps it unchanged
+		get = p.Peek // it is only decoded, and a memo keeps it unchanged
 	}
 	d, err := get(ctx, r.Collection, id)
 	if err != nil {
@@ -97,7 +97,7 @@ func (r Record[T]) Update(ctx context.Context, id string, change func(*T) error)
 
 // Query reads one page.
 func (r Record[T]) Query(ctx context.Context, q Query) ([]*T, Cursor, error) {
-	docs, next, err := r.Store.Query(ctx, r.Collection, q)
+	docs, next, err := r.query(ctx, q)
 	if err != nil {
 		return nil, "", err
 	}
@@ -137,10 +137,17 @@ func (r Record[T]) Walk(ctx context.Context, q Query, do func(*T) error) error {
 	}
 }
 
+func (r Record[T]) query(ctx context.Context, q Query) ([]Doc, Cursor, error) {
+	if p, ok := r.Store.(Peeker); ok {
+		return p.PeekQuery(ctx, r.Collection, q)
+	}
+	return r.Store.Query(ctx, r.Collection, q)
+}
+
 // First reads the first value that q finds, or ErrNotFound.
 func (r Record[T]) First(ctx context.Context, q Query) (*T, int64, error) {
 	q.Limit = 1
-	docs, _, err := r.Store.Query(ctx, r.Collection, q)
+	docs, _, err := r.query(ctx, q)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -161,7 +168,7 @@ func (r Record[T]) encode(v *T, rev int64) (Doc, error) {
 	if err != nil {
 		return Doc{}, fmt.Errorf("store: %s: %w", r.Collection, err)
 	}
-	d := Doc{ID: r.ID(v), Rev: rev, Body: body}
+	d := Doc{ID: r.ID(v), Rev: rev, Body: body, Given: true}
 	if r.Index != nil {
 		d.Index = r.Index(v)
 	}

@@ -73,6 +73,8 @@ type Doc struct {
 	Rev int64
 	// Body is JSON. Engines keep it byte for byte.
 	Body []byte
+	// Given: the caller never touches Body again, so an engine need not copy it.
+	Given bool
 	// Index holds the values of the declared indexes.
 	Index map[string]string
 }
@@ -146,11 +148,11 @@ type Store interface {
 	Close() error
 }
 
-// Peeker is what an engine can do besides, where it holds documents in memory.
+// Peeker is what an engine can do besides, where it holds documents in memory: reads
+// without copies. The caller must not change what it is given. Index is left out.
 type Peeker interface {
-	// Peek is Get without copies: the caller must neither change nor keep what it is
-	// given beyond keeping it unchanged. Index is left out.
 	Peek(ctx context.Context, collection, id string) (Doc, error)
+	PeekQuery(ctx context.Context, collection string, q Query) ([]Doc, Cursor, error)
 }
 
 // KeepChanges is how long a change can be read from the feed.

@@ -69,6 +69,9 @@ func (e *entry) doc() store.Doc {
 	return store.Doc{ID: e.id, Rev: e.rev, Body: bytes.Clone(e.body), Index: e.c.ByName(e.values)}
 }
 
+// peek is the document as it is held.
+func (e *entry) peek() store.Doc { return store.Doc{ID: e.id, Rev: e.rev, Body: e.body} }
+
 func newLayer(gen uint64) *layer {
 	return &layer{gen: gen, born: time.Now(), docs: map[key]*layered{}, trees: map[*engine.Collection][]*btree.BTreeG[place]{}}
 }

@@ -17,15 +17,21 @@ func TestPlans(t *testing.T) {
 	table := db.tables[db.schema.Of("things")]
 	const pk = "USING INDEX sqlite_autoindex_doc_things_1 "
 	plans := map[string]string{
-		table.byID:            pk + "(id=?)",
-		table.holders[1]:      "USING INDEX things.slot (ix_slot=?)",
-		table.delete:          pk + "(id=?)",
-		table.walk(-1, false): pk + "(id>? AND id<?)",
-		table.walk(-1, true):  pk + "(id>? AND id<?)",
-		table.walk(0, false):  "USING INDEX things.owner ((ix_owner,id)>(?,?) AND ix_owner<?)",
-		table.walk(0, true):   "USING INDEX things.owner (ix_owner>? AND (ix_owner,id)<(?,?))",
-		table.walk(1, false):  "USING INDEX things.slot (ix_slot>? AND ix_slot<?)",
-		table.walk(1, true):   "USING INDEX things.slot (ix_slot>? AND ix_slot<?)",
+		table.byID:                   pk + "(id=?)",
+		table.holders[1]:             "USING INDEX things.slot (ix_slot=?)",
+		table.delete:                 pk + "(id=?)",
+		table.walk(-1, false, false): pk + "(id>? AND id<?)",
+		table.walk(-1, true, false):  pk + "(id>? AND id<?)",
+		table.walk(0, false, false):  "USING INDEX things.owner ((ix_owner,id)>(?,?) AND ix_owner<?)",
+		table.walk(0, true, false):   "USING INDEX things.owner (ix_owner>? AND (ix_owner,id)<(?,?))",
+		table.walk(1, false, false):  "USING INDEX things.slot (ix_slot>? AND ix_slot<?)",
+		table.walk(1, true, false):   "USING INDEX things.slot (ix_slot>? AND ix_slot<?)",
+	}
+	for _, desc := range []bool{false, true} {
+		for i := -1; i < 1; i++ { // ids are in these indexes: the table is not looked at
+			plans[table.walk(i, desc, true)] = strings.Replace(plans[table.walk(i, desc, false)], "USING", "USING COVERING", 1)
+		}
+		plans[table.walk(1, desc, true)] = plans[table.walk(1, desc, false)]
 	}
 	text, _ := table.update(table.all())
 	plans[text] = pk + "(id=?)"

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"fmt"
 
 	"certlink/store"
 	"certlink/store/internal/engine"
@@ -69,7 +70,7 @@ func (db *DB) Peek(ctx context.Context, collection, id string) (store.Doc, error
 	if err != nil {
 		return store.Doc{}, err
 	}
-	return store.Doc{ID: e.id, Rev: e.rev, Body: e.body}, nil
+	return e.peek(), nil
 }
 
 func (db *DB) find(ctx context.Context, collection, id string) (*entry, error) {
@@ -115,6 +116,15 @@ func (s *stmt) entry(k key, col int) *entry {
 
 // Query reads one page of an index.
 func (db *DB) Query(ctx context.Context, collection string, q store.Query) ([]store.Doc, store.Cursor, error) {
+	return db.page(ctx, collection, q, (*entry).doc)
+}
+
+// PeekQuery reads one page of documents as they are held.
+func (db *DB) PeekQuery(ctx context.Context, collection string, q store.Query) ([]store.Doc, store.Cursor, error) {
+	return db.page(ctx, collection, q, (*entry).peek)
+}
+
+func (db *DB) page(ctx context.Context, collection string, q store.Query, show func(*entry) store.Doc) ([]store.Doc, store.Cursor, error) {
 	c := db.schema.Of(collection)
 	w, err := c.Plan(q)
 	if err != nil {
@@ -123,35 +133,67 @@ func (db *DB) Query(ctx context.Context, collection string, q store.Query) ([]st
 	if w.Empty {
 		return nil, "", nil
 	}
-	var docs []store.Doc
-	var next store.Cursor
+	var found []place
+	more := false
 	err = db.reader(ctx, func(ctx context.Context, conn *conn) error {
-		docs, next, err = db.walk(ctx, conn, c, w)
+		found, more, err = db.walk(ctx, conn, c, w)
 		return err
 	})
-	if err != nil {
+	if err != nil || len(found) == 0 {
 		return nil, "", err
 	}
-	return docs, next, nil
+	docs := make([]store.Doc, len(found))
+	for i, p := range found {
+		docs[i] = show(p.entry)
+	}
+	if !more {
+		return docs, "", nil
+	}
+	last := found[len(found)-1]
+	at := engine.Place{ID: last.id}
+	if w.Index >= 0 {
+		at.Value = last.value
+	}
+	return docs, at.Cursor(), nil
 }
 
-// walk merges what the layers hold with what the database holds, both in order. The
-// layers are looked at first: what is folded meanwhile is then in the database.
-func (db *DB) walk(ctx context.Context, conn *conn, c *engine.Collection, w engine.Walk) ([]store.Doc, store.Cursor, error) {
+// fewRows is up to which size of a page the database is asked for names only, which
+// its index answers alone; the documents are mostly in the cache.
+const fewRows = 4
+
+// walk merges what the layers hold with what the database holds, both in order, and
+// tells whether there is more. The layers are looked at first: what is folded meanwhile
+// is then in the database.
+func (db *DB) walk(ctx context.Context, conn *conn, c *engine.Collection, w engine.Walk) (found []place, more bool, err error) {
 	v := db.layers.view(c, w)
 	if err := conn.at(db.folds.Load()); err != nil {
-		return nil, "", unavailable(err)
+		return nil, false, unavailable(err)
 	}
 	t := db.tables[c]
-	s, err := conn.prepare(t.walk(w.Index, w.Desc))
+	names := w.Limit <= fewRows
+	s, err := conn.prepare(t.walk(w.Index, w.Desc, names))
 	if err != nil {
-		return nil, "", unavailable(err)
+		return nil, false, unavailable(err)
 	}
 	if err := t.bindWalk(s, w); err != nil {
-		return nil, "", unavailable(err)
+		return nil, false, unavailable(err)
 	}
-	defer s.reset()
-	var docs []store.Doc
+	found, more, err = merge(ctx, s, &v, c, w, names)
+	s.reset()
+	for i := 0; i < len(found) && err == nil; i++ {
+		if found[i].rev == 0 { // a name only
+			found[i].entry, err = db.named(conn, found[i], w.Index)
+		}
+	}
+	if err != nil {
+		return nil, false, unavailable(err)
+	}
+	return found, more, nil
+}
+
+// merge takes places from the view and from the rows of a statement, until the page
+// is full. Where the rows are names only, so are the entries of their places.
+func merge(ctx context.Context, s *stmt, v *view, c *engine.Collection, w engine.Walk, names bool) (found []place, more bool, err error) {
 	rows := true
 	for {
 		var row place // the database's next, if it has one
@@ -160,43 +202,61 @@ func (db *DB) walk(ctx context.Context, conn *conn, c *engine.Collection, w engi
 				err = ctx.Err()
 			}
 			if err != nil {
-				return nil, "", unavailable(err)
+				return nil, false, err
 			}
-			if k := (key{c, ""}); rows {
-				if k.id = s.text(0); !v.hides(k) {
-					row.entry = s.entry(k, 1)
-					row.value = k.id
-					if w.Index >= 0 {
-						row.value = row.values[w.Index]
-					}
+			k := key{c, ""}
+			if !rows {
+				break
+			}
+			if k.id = s.text(0); v.hides(k) {
+				continue
+			}
+			row.value = k.id
+			switch {
+			case names:
+				row.entry = &entry{key: k}
+				if w.Index >= 0 {
+					row.value = s.text(1)
+				}
+			default:
+				row.entry = s.entry(k, 1)
+				if w.Index >= 0 {
+					row.value = row.values[w.Index]
 				}
 			}
 		}
 		for len(v.places) > 0 && (row.entry == nil || before(v.places[0], row, w.Desc)) {
-			if len(docs) == w.Limit {
-				return docs, successor(c, w, docs), nil
+			if len(found) == w.Limit {
+				return found, true, nil
 			}
-			docs = append(docs, v.places[0].doc())
+			found = append(found, v.places[0])
 			v.places = v.places[1:]
 		}
 		if row.entry == nil {
-			return docs, "", nil
+			return found, false, nil
 		}
-		if len(docs) == w.Limit {
-			return docs, successor(c, w, docs), nil
+		if len(found) == w.Limit {
+			return found, true, nil
 		}
-		docs = append(docs, row.doc())
+		found = append(found, row)
 	}
 }
 
-// successor is the cursor of the page after this one, which there is.
-func successor(c *engine.Collection, w engine.Walk, docs []store.Doc) store.Cursor {
-	last := docs[len(docs)-1]
-	p := engine.Place{ID: last.ID}
-	if w.Index >= 0 {
-		p.Value = last.Index[c.Indexes[w.Index].Name]
+// named is the document at a place of the database that the connection reads. The
+// cache may have a newer one, if it still stands at this place.
+func (db *DB) named(c *conn, at place, index int) (*entry, error) {
+	e, gen := db.cache.get(at.key)
+	if e != nil && (index < 0 || e.values[index] == at.value) {
+		return e, nil
 	}
-	return p.Cursor()
+	e, err := db.tables[at.c].read(c, at.key)
+	if err == nil && e == nil {
+		err = fmt.Errorf("the index of %s names the document %s, which is not there", at.c.Name, at.id)
+	}
+	if err == nil {
+		db.cache.fill(e, gen)
+	}
+	return e, err
 }
 
 // unlimited: how many rows a page needs is known only after looking which of them are

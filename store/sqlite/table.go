@@ -21,7 +21,8 @@ type table struct {
 	holders []string // who holds a value, by index number
 	delete  string
 	updates map[uint32]string // by the set of values that change; the folder's
-	walks   []string          // by walk number
+	walks   []string          // by walk number: whole documents
+	names   []string          // by walk number: id and value
 }
 
 func newTable(c *engine.Collection) *table {
@@ -38,7 +39,12 @@ func newTable(c *engine.Collection) *table {
 		t.holders = append(t.holders, "SELECT id FROM "+t.name+" WHERE "+column(c.Indexes[i].Name)+" = ?")
 	}
 	for i := range 2 * (1 + len(c.Indexes)) {
-		t.walks = append(t.walks, t.walkText(i/2-1, i%2 == 1, "SELECT id, rev, body"+columns+" FROM "+t.name))
+		index, desc, names := i/2-1, i%2 == 1, "SELECT id"
+		if index >= 0 {
+			names += ", " + column(c.Indexes[index].Name)
+		}
+		t.walks = append(t.walks, t.walkText(index, desc, "SELECT id, rev, body"+columns+" FROM "+t.name))
+		t.names = append(t.names, t.walkText(index, desc, names+" FROM "+t.name))
 	}
 	return t
 }
@@ -75,11 +81,15 @@ func (t *table) update(set uint32) (string, uint32) {
 // or values of which each occurs once. Otherwise (value, id) orders it.
 func (t *table) ordered(index int) bool { return index < 0 || t.c.Indexes[index].Unique }
 
-// walk finds the statement that walks an index (-1: the ids).
-func (t *table) walk(index int, desc bool) string {
+// walk finds the statement that walks an index (-1: the ids), for whole documents or
+// for their names only.
+func (t *table) walk(index int, desc, names bool) string {
 	i := 2 * (index + 1)
 	if desc {
 		i++
+	}
+	if names {
+		return t.names[i]
 	}
 	return t.walks[i]
 }

@@ -364,5 +364,9 @@ func (db *DB) write(ctx context.Context, kind opKind, collection string, d store
 }
 
 func newEntry(c *engine.Collection, d store.Doc, values []string) entry {
-	return entry{key: newKey(c, d.ID), rev: d.Rev, body: append(make([]byte, 0, len(d.Body)), d.Body...), values: values}
+	body := d.Body
+	if !d.Given {
+		body = append(make([]byte, 0, len(body)), body...)
+	}
+	return entry{key: newKey(c, d.ID), rev: d.Rev, body: body, values: values}
 }
