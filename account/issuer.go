@@ -82,8 +82,7 @@ var asymmetric = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", 
 
 type issuer struct {
 	config IssuerConfig
-	parser *jwt.Parser
-	// validator makes the parser's checks of the claims alone.
+	// validator checks the claims.
 	validator *jwt.Validator
 	keys      jwkset.Storage
 	// down is set while the last fetch of keys failed: then an unknown key id
@@ -201,9 +200,8 @@ func (i *issuer) start(ctx context.Context, now clock.Clock, log *slog.Logger) e
 	}
 	i.keys = keys.Storage()
 	c := i.config
-	options := []jwt.ParserOption{jwt.WithValidMethods(c.Algorithms), jwt.WithIssuer(c.Issuer), jwt.WithAudience(c.Audience),
-		jwt.WithStrictDecoding(), jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(jwtLeeway), jwt.WithTimeFunc(now)}
-	i.parser, i.validator = jwt.NewParser(options...), jwt.NewValidator(options...)
+	i.validator = jwt.NewValidator(jwt.WithIssuer(c.Issuer), jwt.WithAudience(c.Audience),
+		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(jwtLeeway), jwt.WithTimeFunc(now))
 	return nil
 }
 

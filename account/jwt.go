@@ -14,6 +14,10 @@ import (
 
 const maxJWT = 8192
 
+// unvalidated leaves the claims to the issuer's validator: whose token it is, is known
+// only when it is read.
+var unvalidated = jwt.NewParser(jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation())
+
 // bearerJWT checks a JWT and finds its account, making account and organisation
 // at the first sign-in. The claims are the truth for what they name; a lock here
 // holds whatever they say.
@@ -30,23 +34,30 @@ func (s *Service) bearerJWT(ctx context.Context, token string) (*Principal, erro
 		}
 		return s.issuedPrincipal(a, o, v.claims.ExpiresAt)
 	}
-	// Which issuer's keys to use is all that is taken from the unchecked token.
-	var only struct{ jwt.RegisteredClaims }
-	if _, _, err := jwt.NewParser(jwt.WithStrictDecoding()).ParseUnverified(token, &only); err != nil {
-		return nil, ErrToken.Because(err)
-	}
-	i := s.issuers[only.Issuer]
-	if i == nil {
-		return nil, ErrToken.Becausef("the issuer is not configured")
-	}
-	claims := jwt.MapClaims{}
+	// Which issuer's keys to use is all that is taken from the claims before the
+	// signature is checked.
+	var i *issuer
 	var key any
-	parsed, err := i.parser.ParseWithClaims(token, claims, func(t *jwt.Token) (k any, err error) {
+	claims := jwt.MapClaims{}
+	parsed, err := unvalidated.ParseWithClaims(token, claims, func(t *jwt.Token) (any, error) {
+		name, err := claims.GetIssuer()
+		if err != nil {
+			return nil, ErrToken.Because(err)
+		}
+		if i = s.issuers[name]; i == nil {
+			return nil, ErrToken.Becausef("the issuer is not configured")
+		}
+		if !slices.Contains(i.config.Algorithms, t.Method.Alg()) {
+			return nil, ErrToken.Becausef("the algorithm is not the issuer's")
+		}
 		key, err = i.key(ctx, t)
 		return key, err
 	})
 	if f := fault.Of(err); f != nil {
 		return nil, f
+	}
+	if err == nil {
+		err = i.validator.Validate(claims)
 	}
 	if err != nil {
 		return nil, ErrToken.Because(err)

@@ -139,11 +139,7 @@ func (e *Engine) Issue(ctx context.Context, c *Confirmation, csr []byte, now, ex
 		}
 	}
 	s := e.newStatement(c, details, now, expires)
-	canonical, err := s.Canonical()
-	if err != nil {
-		return err
-	}
-	c.CSR, c.Statement, c.parsed = csr, canonical, s
+	c.CSR, c.Statement, c.parsed = csr, s.Canonical(), s
 	return nil
 }
 

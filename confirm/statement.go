@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/gowebpki/jcs"
-
 	"certlink/internal/id"
 )
 
@@ -52,16 +50,6 @@ func (s *Statement) For() Party {
 		return *s.Subject
 	}
 	return s.Actor
-}
-
-// Canonical writes the statement by RFC 8785. The result is made once, stored,
-// and from then on only copied: nothing ever signs or checks a second rendering.
-func (s *Statement) Canonical() ([]byte, error) {
-	plain, err := json.Marshal(s)
-	if err != nil {
-		return nil, err
-	}
-	return jcs.Transform(plain)
 }
 
 // ParseStatement reads back the bytes that Canonical made.

@@ -99,7 +99,7 @@ func (r *Relay) carry(ctx context.Context, collection string, d store.Doc) error
 	if len(done) == 0 {
 		return failed
 	}
-	body, rest, err := effect.Strip(d.Body, done)
+	body, rest, err := effect.Strip(d.Body, pending, done)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (r *Relay) carry(ctx context.Context, collection string, d store.Doc) error
 	if len(rest) > 0 {
 		index[effect.Index] = store.TimeKey(rest[0].At)
 	}
-	err = r.store.Replace(ctx, collection, store.Doc{ID: d.ID, Rev: d.Rev, Body: body, Index: index})
+	err = r.store.Replace(ctx, collection, store.Doc{ID: d.ID, Rev: d.Rev, Body: body, Given: true, Index: index})
 	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound) {
 		err = nil // the document has moved on; the next round strikes them
 	}

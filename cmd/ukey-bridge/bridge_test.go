@@ -161,10 +161,7 @@ func statement(t *testing.T, change ...func(*confirm.Statement)) string {
 	for _, c := range change {
 		c(s)
 	}
-	raw, err := s.Canonical()
-	if err != nil {
-		t.Fatal(err)
-	}
+	raw := s.Canonical()
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
 

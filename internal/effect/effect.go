@@ -57,13 +57,10 @@ func Pending(body []byte) ([]Effect, error) {
 }
 
 // Strip returns the stored body without the effects named, and those that are
-// left. All else stays byte for byte, also what a newer server has written and
-// this one does not know. It is what the relay writes back.
-func Strip(body []byte, done map[string]bool) ([]byte, []Effect, error) {
-	pending, err := Pending(body)
-	if err != nil {
-		return nil, nil, err
-	}
+// left. pending is what Pending has read from it. All else stays byte for byte, also
+// what a newer server has written and this one does not know. It is what the relay
+// writes back.
+func Strip(body []byte, pending []Effect, done map[string]bool) ([]byte, []Effect, error) {
 	var rest []Effect
 	for _, e := range pending {
 		if !done[e.ID] {
