@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"sync"
 	"time"
 
 	"certlink/store"
@@ -35,12 +36,16 @@ type folder struct {
 	done chan error
 	// ended is closed when in was and nothing is under way any more.
 	ended chan struct{}
+	// filters takes those that are to be made; scans are those being made.
+	filters  chan wantedFilter
+	scans    sync.WaitGroup
+	scanning sync.Mutex
 
 	logged, logPages int // pages in SQLite's log since the last checkpoint, and their bound
 }
 
 func newFolder(db *DB, c *conn) *folder {
-	return &folder{db: db, c: c, in: make(chan *layer, 1), done: make(chan error, 1), ended: make(chan struct{}), logPages: logPages}
+	return &folder{db: db, c: c, in: make(chan *layer, 1), done: make(chan error, 1), ended: make(chan struct{}), filters: make(chan wantedFilter, 64), logPages: logPages}
 }
 
 func (f *folder) loop() {
@@ -54,6 +59,8 @@ func (f *folder) loop() {
 				return
 			}
 			f.done <- f.insist(l)
+		case w := <-f.filters:
+			f.begin(w)
 		case <-tick.C:
 			if err := f.trimIdle(); err != nil {
 				slog.Warn("the event feed cannot be trimmed; it will be tried again", "err", err)
@@ -96,8 +103,10 @@ func (f *folder) undo() {
 
 // insist folds a layer, however long the disk refuses: the journal holds it as well.
 func (f *folder) insist(l *layer) error {
+	docs := l.all()
+	f.fill(docs)
 	for failed := false; ; failed = true {
-		err := f.fold(f.db.tables, l.all(), l.gen, f.db.feed.unfolded(l.changes))
+		err := f.fold(f.db.tables, docs, l.gen, f.db.feed.unfolded(l.changes))
 		if err == nil {
 			if failed {
 				slog.Info("the journal is folded into the database again")

@@ -83,7 +83,7 @@ func (db *DB) find(ctx context.Context, collection, id string) (*entry, error) {
 	if !found {
 		e, gen = db.cache.get(k)
 	}
-	if !found && e == nil {
+	if !found && e == nil && !db.filter(k.c, -1).lacks(id) {
 		if err := db.reader(ctx, func(_ context.Context, c *conn) (err error) {
 			if err = c.at(db.folds.Load()); err == nil {
 				e, err = db.tables[k.c].read(c, newKey(k.c, id))
@@ -94,6 +94,8 @@ func (db *DB) find(ctx context.Context, collection, id string) (*entry, error) {
 		}
 		if e != nil {
 			db.cache.fill(e, gen)
+		} else {
+			db.inVain(k.c, -1)
 		}
 	}
 	if e == nil {
@@ -133,12 +135,23 @@ func (db *DB) page(ctx context.Context, collection string, q store.Query, show f
 	if w.Empty {
 		return nil, "", nil
 	}
-	var found []place
-	more := false
-	err = db.reader(ctx, func(ctx context.Context, conn *conn) error {
-		found, more, err = db.walk(ctx, conn, c, w)
-		return err
-	})
+	if err := db.usable(ctx); err != nil {
+		return nil, "", err
+	}
+	// The layers are looked at first: what is folded meanwhile is then in the database,
+	// and in its filters.
+	v := db.layers.view(c, w)
+	found := v.places[:min(len(v.places), w.Limit)]
+	more := len(v.places) > w.Limit
+	if value, exact := asked(w); !exact || !db.filter(c, w.Index).lacks(value) {
+		err = db.reader(ctx, func(ctx context.Context, conn *conn) error {
+			found, more, err = db.walk(ctx, conn, &v, c, w)
+			return err
+		})
+		if exact && len(found) == 0 && err == nil {
+			db.inVain(c, w.Index)
+		}
+	}
 	if err != nil || len(found) == 0 {
 		return nil, "", err
 	}
@@ -162,10 +175,8 @@ func (db *DB) page(ctx context.Context, collection string, q store.Query, show f
 const fewRows = 4
 
 // walk merges what the layers hold with what the database holds, both in order, and
-// tells whether there is more. The layers are looked at first: what is folded meanwhile
-// is then in the database.
-func (db *DB) walk(ctx context.Context, conn *conn, c *engine.Collection, w engine.Walk) (found []place, more bool, err error) {
-	v := db.layers.view(c, w)
+// tells whether there is more.
+func (db *DB) walk(ctx context.Context, conn *conn, v *view, c *engine.Collection, w engine.Walk) (found []place, more bool, err error) {
 	if err := conn.at(db.folds.Load()); err != nil {
 		return nil, false, unavailable(err)
 	}
@@ -178,7 +189,7 @@ func (db *DB) walk(ctx context.Context, conn *conn, c *engine.Collection, w engi
 	if err := t.bindWalk(s, w); err != nil {
 		return nil, false, unavailable(err)
 	}
-	found, more, err = merge(ctx, s, &v, c, w, names)
+	found, more, err = merge(ctx, s, v, c, w, names)
 	s.reset()
 	for i := 0; i < len(found) && err == nil; i++ {
 		if found[i].rev == 0 { // a name only

@@ -58,12 +58,14 @@ type DB struct {
 	clock    func() time.Time
 	cache    *cache
 	layers   layers
+	filters  map[*engine.Collection][]*filter // of the ids, then of the indexes
 	// foldBytes is when the young layer is folded; tests have it smaller.
 	foldBytes int64
 	folds     atomic.Uint64 // how often a layer has reached the database, from 1
 	feed      *feed
 	readers   chan *conn // idle ones
 	conns     []*conn    // all of them; the first is the folder's
+	scanner   *conn      // reads whole indexes into filters
 	writer    *writer
 	queue     chan *op
 
@@ -207,6 +209,15 @@ func (db *DB) openFile(ctx context.Context, dir string) error {
 		return fmt.Errorf("the journal in %s cannot be begun: %w", dir, err)
 	}
 	db.layers.young = newLayer(gen + 1)
+	db.filters = map[*engine.Collection][]*filter{}
+	for _, c := range db.schema {
+		for range 1 + len(c.Indexes) {
+			db.filters[c] = append(db.filters[c], new(filter))
+		}
+	}
+	if db.scanner, err = db.openReader(path, 1024); err != nil {
+		return err
+	}
 	db.folds.Store(1)
 	n := max(4, 2*runtime.GOMAXPROCS(0))
 	db.readers = make(chan *conn, n)
@@ -254,6 +265,7 @@ func (db *DB) Close() error {
 	<-db.writer.ended
 	close(db.writer.folder.in)
 	<-db.writer.folder.ended
+	db.writer.folder.scans.Wait()
 	// Collect the readers from whoever still reads; then no connection is in use.
 	for range cap(db.readers) {
 		<-db.readers

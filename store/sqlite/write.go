@@ -32,9 +32,12 @@ func (w *writer) find(k key) (*touch, error) {
 		t.now, t.below = d.now, d.now
 	} else {
 		t.cached = true
-		if t.now = w.db.cache.take(k); t.now == nil {
+		if t.now = w.db.cache.take(k); t.now == nil && !w.db.filter(k.c, -1).lacks(k.id) {
 			err := w.lookup(func(c *conn) (err error) {
 				t.now, err = w.db.tables[k.c].read(c, k)
+				if t.now == nil {
+					w.db.inVain(k.c, -1)
+				}
 				return err
 			})
 			if err != nil {
@@ -172,9 +175,14 @@ func (w *writer) taken(c *engine.Collection, index int, value string) (bool, err
 	if id := ls.old.holder(c, index, value); id != "" && ls.young.doc(key{c, id}) == nil {
 		return true, nil
 	}
+	if w.db.filter(c, index).lacks(value) {
+		return false, nil
+	}
 	id := ""
 	err := w.lookup(func(conn *conn) (err error) {
-		id, err = w.db.tables[c].holder(conn, index, value)
+		if id, err = w.db.tables[c].holder(conn, index, value); id == "" {
+			w.db.inVain(c, index)
+		}
 		return err
 	})
 	k := key{c, id}
