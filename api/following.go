@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -318,18 +319,13 @@ func (st *stream) text() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := json.Marshal(v)
-	if err != nil {
+	b := bytes.NewBuffer(make([]byte, 0, 2<<10))
+	fmt.Fprintf(b, "id: %d\nevent: %s\ndata: ", st.last.seq, name)
+	if err := json.NewEncoder(b).Encode(v); err != nil { // ends the line
 		return nil, err
 	}
-	b := make([]byte, 0, len(body)+64)
-	b = append(b, "id: "...)
-	b = strconv.AppendInt(b, st.last.seq, 10)
-	b = append(b, "\nevent: "...)
-	b = append(b, name...)
-	b = append(b, "\ndata: "...)
-	b = append(b, body...)
-	return append(b, "\n\n"...), nil
+	b.WriteByte('\n')
+	return b.Bytes(), nil
 }
 
 // waiting reads the two parameters of a long poll.
