@@ -1,9 +1,6 @@
 package api
 
 import (
-	"slices"
-	"strings"
-
 	"certlink/account"
 	"certlink/mobilecert"
 )
@@ -11,7 +8,7 @@ import (
 // asks is the caller as package mobilecert knows people.
 func (c *call) asks() mobilecert.Who {
 	a := c.who.Account
-	return mobilecert.Who{Account: a.ID, Name: a.Name, Organisation: a.OrganisationID, Admin: a.Has(account.Admin)}
+	return mobilecert.Who{Account: a.ID, Name: a.Name, Organisation: a.OrganisationID, Admin: a.Has(account.Admin), Staff: a.Has(account.Reviewer) || a.Has(account.Operator)}
 }
 
 func (s *Server) getProviders(c *call) error {
@@ -114,36 +111,4 @@ func (s *Server) postUnbind(c *call) error {
 		return err
 	}
 	return c.ok(b.View(by))
-}
-
-// postRevoke ends a certificate that was issued here: its account may, that
-// organisation's admin, and those who run the installation.
-func (s *Server) postRevoke(c *call) error {
-	id, err := c.id("id", mobilecert.ErrCertificateUnknown)
-	if err != nil {
-		return err
-	}
-	var reason string
-	if err := c.read(object{{"reason", &reason, true}}); err != nil {
-		return err
-	}
-	if !slices.Contains(mobilecert.Reasons, reason) {
-		list := strings.Join(mobilecert.Reasons, ", ")
-		return ErrRequest.At("/reason", "可选："+list, "must be one of "+list)
-	}
-	by := c.asks()
-	var cert *mobilecert.Certificate
-	if c.who.Has(account.Operator) || c.who.Has(account.Reviewer) {
-		cert, err = s.Certificates.Revoke(c.ctx, id, mobilecert.Actor{ID: by.Account, Name: by.Name}, mobilecert.Reason(reason))
-	} else {
-		cert, err = s.Certificates.RevokeBy(c.ctx, id, by, mobilecert.Reason(reason))
-	}
-	if err != nil {
-		return err
-	}
-	v, err := cert.View(s.Catalogue, s.Clock())
-	if err != nil {
-		return err
-	}
-	return c.ok(v)
 }

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"encoding/base64"
 	"strings"
 
@@ -9,48 +8,17 @@ import (
 
 	"certlink/account"
 	"certlink/mobilecert"
-	"certlink/store"
 )
 
-// issuingRoutes are about certificates that are made here or brought from elsewhere:
-// the lists of those who hold them, and the table of the reviewers who take requests
-// to an authority that has no interface.
+// issuingRoutes are about certificates in the making: those that programs have issued,
+// and the table of the reviewers who take requests to an authority that has no interface.
 func (s *Server) issuingRoutes() {
 	signedIn, reviewer := (*call).signedIn, role(account.Reviewer)
-	s.add("GET", "/v1/certificates", signedIn, s.getCertificates)
 	s.add("POST", "/v1/certificates", signedIn, role(account.Integrator), s.postCertificate)
 	s.add("GET", "/v1/issuing", signedIn, reviewer, s.getIssuing)
 	s.add("GET", "/v1/issuing/:id/request", signedIn, reviewer, s.getIssuingRequest)
 	s.add("POST", "/v1/issuing/:id/certificate", signedIn, reviewer, s.postIssuingCertificate)
 	s.add("POST", "/v1/issuing/:id/decline", signedIn, reviewer, s.postIssuingDecline)
-}
-
-func (s *Server) getCertificates(c *call) error {
-	after, limit, err := c.paging()
-	if err != nil {
-		return err
-	}
-	scope, err := c.choice("scope", "mine", "organisation")
-	if err != nil {
-		return err
-	}
-	by := c.asks()
-	list := func(ctx context.Context) ([]*mobilecert.Certificate, store.Cursor, error) {
-		return s.Certificates.ListByAccount(ctx, by.Account, after, limit)
-	}
-	if scope == "organisation" {
-		if !by.Admin {
-			return mobilecert.ErrNotYourAccount
-		}
-		list = func(ctx context.Context) ([]*mobilecert.Certificate, store.Cursor, error) {
-			return s.Certificates.ListByOrganisation(ctx, by.Organisation, after, limit)
-		}
-	}
-	found, next, err := list(c.ctx)
-	if err != nil {
-		return err
-	}
-	return c.ok(s.records(found, next, by))
 }
 
 // postCertificate issues for programs whose own registration has checked the person.
@@ -81,14 +49,6 @@ func (s *Server) postCertificate(c *call) error {
 		return err
 	}
 	return c.json(fiber.StatusCreated, cert.Direct(s.Clock()))
-}
-
-func (s *Server) records(list []*mobilecert.Certificate, next store.Cursor, by mobilecert.Who) page[mobilecert.RecordView] {
-	out := page[mobilecert.RecordView]{Items: []mobilecert.RecordView{}, Next: string(next)}
-	for _, cert := range list {
-		out.Items = append(out.Items, cert.Record(s.Catalogue, s.Certificates.Product(cert.Product), by, s.Clock()))
-	}
-	return out
 }
 
 func (s *Server) getIssuing(c *call) error {

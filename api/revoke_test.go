@@ -2,6 +2,8 @@ package api_test
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 	"testing"
 
 	"certlink/trust"
@@ -72,5 +74,63 @@ func TestRevoking(t *testing.T) {
 	for _, who := range []string{"admin", "reviewer", "operator"} {
 		_, _, id := w.enrolled(page, w.phone("zhangwei"), "demo-p256", trust.ES256)
 		w.browser(who).post("/v1/certificates/"+id+"/revoke", map[string]string{"reason": "superseded"}).ok(200)
+	}
+}
+
+// The phone that holds the key revokes for itself, and no other's.
+func TestRevokingOnThePhone(t *testing.T) {
+	w := newWorld(t)
+	page, phone := w.browser("zhangwei"), w.phone("zhangwei")
+	_, cert, _ := w.enrolled(page, phone, "demo-p256", trust.ES256)
+	at, gone := "/v1/phone/certificates/"+cert.Fingerprint()+"/revoke", map[string]string{"reason": "key_compromise"}
+	w.phone("zhangwei").call("POST", at, gone).refused(404, "certificate_unknown")
+	phone.call("POST", at, map[string]string{"reason": "lost"}).refused(400, "request_invalid")
+	var done struct{ ID, State string }
+	phone.call("POST", at, gone).ok(200, &done)
+	if done.ID != cert.Fingerprint() || done.State != "revoked" {
+		t.Errorf("%+v", done)
+	}
+	phone.call("POST", at, gone).refused(409, "certificate_state_wrong")
+}
+
+// Staff finds the certificates of all organisations; others find their own.
+func TestLookingForCertificates(t *testing.T) {
+	w := newWorld(t)
+	page := w.browser("zhangwei")
+	_, cert, id := w.enrolled(page, w.phone("zhangwei"), "demo-p256", trust.ES256)
+	w.enrolled(page, w.phone("zhangwei"), "demo-p256", trust.ES256)
+	found := func(who, query string) (ids []string) {
+		var list struct {
+			Items []struct {
+				ID, State string
+				Acts      []string
+			}
+		}
+		w.browser(who).get("/v1/certificates?scope=all"+query).ok(200, &list)
+		for _, x := range list.Items {
+			ids = append(ids, x.ID)
+			if (x.State == "active") != slices.Contains(x.Acts, "revoke") {
+				t.Errorf("%s: %+v", who, x)
+			}
+		}
+		return ids
+	}
+	for _, who := range []string{"reviewer", "operator"} {
+		if ids := found(who, "&serial="+strings.ToUpper(cert.SerialHex()[:12])); len(ids) != 1 || ids[0] != id {
+			t.Errorf("%s finds %v by the serial number", who, ids)
+		}
+		if ids := found(who, "&organisation="+w.person("zhangwei").OrganisationID); len(ids) != 2 {
+			t.Errorf("%s finds %v of the organisation", who, ids)
+		}
+		if ids := found(who, ""); len(ids) != 0 {
+			t.Errorf("%s: %v were revoked", who, ids)
+		}
+	}
+	for _, who := range []string{"admin", "lina"} {
+		w.browser(who).get("/v1/certificates?scope=all").refused(403, "not_your_account")
+	}
+	w.browser("reviewer").post("/v1/certificates/"+id+"/revoke", map[string]string{"reason": "privilege_withdrawn"}).ok(200)
+	if ids := found("operator", ""); len(ids) != 1 || ids[0] != id {
+		t.Errorf("revoked: %v", ids)
 	}
 }

@@ -37,7 +37,7 @@ func (s *Server) routes() {
 	s.add("POST", "/v1/bindings/:id/unbind", signedIn, s.postUnbind)
 	s.add("GET", "/v1/bindings/:id/evidence", signedIn, s.getEvidence)
 
-	s.add("POST", "/v1/certificates/:id/revoke", signedIn, s.postRevoke)
+	s.certificateRoutes()
 	s.issuingRoutes()
 
 	// A QR session belongs to the page that holds its browser secret.

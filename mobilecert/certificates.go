@@ -78,6 +78,16 @@ func (v *Certificates) ListByOrganisation(ctx context.Context, organisation stri
 	return v.docs.Query(ctx, store.Query{Index: "organisation", Prefix: store.KeyPrefix(organisation), Desc: true, After: after, Limit: limit})
 }
 
+// ListBySerial finds those issued here whose serial number (hex) begins so.
+func (v *Certificates) ListBySerial(ctx context.Context, serial string, after store.Cursor, limit int) ([]*Certificate, store.Cursor, error) {
+	return v.docs.Query(ctx, store.Query{Index: "serial", Prefix: strings.ToLower(serial), After: after, Limit: limit})
+}
+
+// ListRevoked lists those that were revoked, the latest first.
+func (v *Certificates) ListRevoked(ctx context.Context, after store.Cursor, limit int) ([]*Certificate, store.Cursor, error) {
+	return v.docs.Query(ctx, store.Query{Index: "ended", Prefix: store.KeyPrefix(string(Revoked)), Desc: true, After: after, Limit: limit})
+}
+
 // HoldsCertificate says whether the phone holds a certificate that counts today.
 // It looks at the hundred newest: a phone with a hundred dead certificates and
 // one living older one is nobody's.

@@ -158,11 +158,19 @@ func (p *Enroll) Act(ctx context.Context, a *confirm.Accepted) (*confirm.Result,
 	if err != nil {
 		return nil, err
 	}
-	c, err := p.certificates.Issue(ctx, Issuance{
+	in := Issuance{
 		ID: s.ID, Product: p.cfg.Products.find(g.Product), Account: s.For(), Device: a.Signer.Device, CSR: csr,
 		Subject: Subject{CommonName: s.Details["applicant"], Organisation: s.Details["organisation"]},
 		Person:  g.Person, CreditCode: g.CreditCode, At: a.At, Grant: g.ID, Replaces: g.Replaces,
-	})
+	}
+	if g.Replaces != "" { // what is left of the term, and no more: none was paid for
+		lost, err := p.certificates.Get(ctx, g.Replaces)
+		if err != nil {
+			return nil, err
+		}
+		in.NotBefore, in.NotAfter = a.At.Add(-Backdate), lost.NotAfter
+	}
+	c, err := p.certificates.Issue(ctx, in)
 	if err != nil {
 		return nil, err
 	}

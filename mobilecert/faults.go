@@ -61,7 +61,7 @@ var (
 		"领取该证书须先申领并通过审核。请先提交申领，审核通过后在申领记录中领取。",
 		"This certificate is collected after applying for it and being accepted. Apply first; then collect it from your application.")
 	ErrCollected = fault.New(fault.Conflict, "grant_used",
-		"该申领的证书已经领取，不能重复领取。如手机丢失，请先挂失注销原证书并重新认证身份。",
+		"该申领的证书已经领取，不能重复领取。如手机丢失，请先挂失吊销原证书并重新认证身份。",
 		"The certificate of this application has been collected already, and only one is made. If the phone was lost, revoke that certificate and have your identity checked again first.")
 	ErrDeclined = fault.New(fault.Conflict, "certificate_declined",
 		"CA 服务商没有签发该证书。请在网页上查看原因后重新领取，或拨打 CA 服务商的服务电话。",
@@ -100,6 +100,6 @@ var (
 		"该证书已延期换发，旧证书不能再绑定或签名。请使用手机中的新证书。",
 		"This certificate was extended, and its successor has taken its place; the old one can no longer be bound or sign. Use the new one on the phone.")
 	ErrRevokedHere = fault.New(fault.Unprocessable, "certificate_revoked_here",
-		"该证书已在本平台注销，不能再使用。请重新申领。",
+		"该证书已在本平台吊销，不能再使用。请重新申领。",
 		"This certificate was revoked on this platform and can no longer be used. Get a new one.")
 )

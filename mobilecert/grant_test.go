@@ -109,7 +109,7 @@ func TestCollectByApplication(t *testing.T) {
 	w.grants.set(g)
 	again, err := w.collects(w.applied("li", "app1", trust.ES256), newHandset(t))
 	check(t, err)
-	if again.Replaces != c.ID || again.Grant != "app1" {
+	if again.Replaces != c.ID || again.Grant != "app1" || !again.NotAfter.Equal(c.NotAfter) {
 		t.Errorf("replacement %+v", again)
 	}
 	_, err = w.ask("enroll", "li", "li", map[string]string{"application": "app1"})

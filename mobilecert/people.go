@@ -29,6 +29,17 @@ type Who struct {
 	Name         string
 	Organisation string
 	Admin        bool
+	// Staff are reviewers and operators: they see and revoke certificates of all
+	// organisations, and act for no account.
+	Staff bool
+}
+
+// mayRevoke says why who may not revoke a certificate.
+func (w Who) mayRevoke(c *Certificate) error {
+	if w.Staff {
+		return nil
+	}
+	return w.may(c.Account.ID, c.Account.OrganisationID)
 }
 
 // may says why who may not act for an account of that organisation.

@@ -72,7 +72,7 @@ func (c *Certificate) Record(cat *Catalogue, product *Product, by Who, now time.
 	if c.State == Declined && len(c.History) > 0 {
 		v.Note = c.History[len(c.History)-1].Note
 	}
-	if (c.State == Issued || c.State == Superseded) && by.may(c.Account.ID, c.Account.OrganisationID) == nil {
+	if (c.State == Issued || c.State == Superseded) && by.mayRevoke(c) == nil {
 		v.Acts = append(v.Acts, "revoke")
 	}
 	return v

@@ -50,12 +50,10 @@ func (v *Certificates) Revoke(ctx context.Context, id string, by Actor, reason R
 	return v.revoke(ctx, id, by, reason, func(*Certificate) error { return nil })
 }
 
-// RevokeBy is Revoke for somebody signed in: allowed to the certificate's account
-// and that organisation's admin.
+// RevokeBy is Revoke for somebody signed in: allowed to the certificate's account,
+// that organisation's admin, and staff.
 func (v *Certificates) RevokeBy(ctx context.Context, id string, by Who, reason Reason) (*Certificate, error) {
-	return v.revoke(ctx, id, Actor{by.Account, by.Name}, reason, func(c *Certificate) error {
-		return by.may(c.Account.ID, c.Account.OrganisationID)
-	})
+	return v.revoke(ctx, id, Actor{by.Account, by.Name}, reason, by.mayRevoke)
 }
 
 func (v *Certificates) revoke(ctx context.Context, id string, by Actor, reason Reason, may func(*Certificate) error) (*Certificate, error) {

@@ -534,8 +534,18 @@ func TestReplacement(t *testing.T) {
 	w.is(a.ID, Issued)
 	_, err = w.Replace(ctx, li, a.ID)
 	refused(t, err, ErrNotReplaceable)
+	stands := func(state string, replaceable bool) {
+		t.Helper()
+		v, err := w.View(ctx, w.now(a.ID), Applicant)
+		check(t, err)
+		if v.Standing == nil || v.Standing.State != state || slices.Contains(v.Acts, "replace") != replaceable {
+			t.Errorf("%+v, %v", v.Standing, v.Acts)
+		}
+	}
+	stands("active", false)
 	_, err = w.certs.Revoke(ctx, c.ID, reviewer, mobilecert.KeyCompromise)
 	check(t, err)
+	stands("revoked", true)
 	a, err = w.Replace(ctx, li, a.ID)
 	check(t, err)
 	if a.State != Identity || a.Proof.VerifiedAt != nil {
@@ -556,6 +566,41 @@ func TestReplacement(t *testing.T) {
 	if a = w.is(a.ID, Issued); owes(a, cashier.EffectCompleted) != 1 {
 		t.Errorf("the order was completed anew: %v", a.Pending)
 	}
+}
+
+// A phone that is lost after an extension: what the extension has brought is replaced,
+// until its own term is over.
+func TestReplacementAfterAnExtension(t *testing.T) {
+	w := newWorld(t)
+	li := w.who("li")
+	a := w.decided(w.paidFor("huixin-mobile"))
+	bring := func(id, grant string) *mobilecert.Certificate {
+		c, err := w.certs.Import(ctx, mobilecert.Import{ID: id, DER: w.leaf(idLi), Provider: "huixin", Product: a.Product,
+			Medium: mobilecert.Mobile, Account: a.Account, Person: idLi, CreditCode: code1, Grant: grant, By: reviewer})
+		check(t, err)
+		return c
+	}
+	first, second := bring("c1", a.ID), bring("c2", "")
+	w.relay()
+	_, err := w.certs.Supersede(ctx, first.ID, second.ID, "", reviewer)
+	check(t, err)
+	_, err = w.certs.Revoke(ctx, first.ID, reviewer, mobilecert.KeyCompromise) // not the one that counts
+	check(t, err)
+	_, err = w.Replace(ctx, li, a.ID)
+	refused(t, err, ErrNotReplaceable)
+	_, err = w.certs.Revoke(ctx, second.ID, reviewer, mobilecert.KeyCompromise)
+	check(t, err)
+	a, err = w.Replace(ctx, li, a.ID)
+	check(t, err)
+	w.verify(a.ID)
+	g, err := w.Grant(ctx, a.ID, "li")
+	check(t, err)
+	if g.Replaces != second.ID {
+		t.Errorf("replaces %s", g.Replaces)
+	}
+	w.clock.Advance(second.NotAfter.Sub(w.clock.Now()))
+	_, err = w.Grant(ctx, a.ID, "li")
+	refused(t, err, ErrNotReplaceable)
 }
 
 // Nothing personal stands in the database in the clear, and after the keys were

@@ -3,7 +3,6 @@ package application
 import (
 	"context"
 	"maps"
-	"slices"
 	"time"
 
 	"certlink/cashier"
@@ -167,37 +166,4 @@ func (a *Application) refund(at time.Time, by mobilecert.Actor) {
 		return
 	}
 	a.Owe(effect.New(cashier.EffectRefund, at, map[string]string{"order": a.Money.Order, "reason": "withdrawn", "by": by.ID}))
-}
-
-// replaceable are the states of certificates in whose place another may be had.
-var replaceable = []mobilecert.CertificateState{mobilecert.Revoked}
-
-// Replace begins to get another mobile certificate in place of one that was revoked,
-// because its phone is lost for instance: the identity is verified anew, and nothing
-// is paid again.
-func (s *Service) Replace(ctx context.Context, by mobilecert.Who, id string) (*Application, error) {
-	a, err := s.Read(ctx, by, id)
-	if err != nil {
-		return nil, err
-	}
-	if !a.mine(by) {
-		return nil, ErrUnknown
-	}
-	if a.Certificate == "" || a.Medium != mobilecert.Mobile {
-		return nil, ErrNotReplaceable.With("state", string(a.State))
-	}
-	c, err := s.cfg.Certificates.Get(ctx, a.Certificate)
-	if err != nil {
-		return nil, err
-	}
-	if !slices.Contains(replaceable, c.State) {
-		return nil, ErrNotReplaceable.With("state", string(a.State))
-	}
-	return s.own(ctx, by, id, func(a *Application, now time.Time, actor mobilecert.Actor) error {
-		if a.Certificate != c.ID {
-			return ErrNotReplaceable.With("state", string(a.State))
-		}
-		a.Replaces, a.Proof = c.ID, Proof{}
-		return a.move(replace, Identity, now, actor, "")
-	})
 }

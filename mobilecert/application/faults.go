@@ -48,7 +48,7 @@ var (
 		"这份申领不在待审核状态，操作没有执行。请刷新队列。",
 		"This application is not waiting for review, so nothing was done. Reload the queue.")
 	ErrNotWithdrawable = fault.New(fault.Conflict, "application_not_withdrawable",
-		"已审核通过或已结束的申领不能撤回。如证书已发放，可以注销证书。",
+		"已审核通过或已结束的申领不能撤回。如证书已发放，可以吊销证书。",
 		"An application that was accepted or is over cannot be withdrawn. A certificate that was issued can be revoked.")
 	ErrNotInMaking = fault.New(fault.Conflict, "application_not_in_making",
 		"这份申领不在待制证状态，操作没有执行。请刷新查看当前状态。",
@@ -57,8 +57,8 @@ var (
 		"现在不能领取证书。审核通过后才可以领取，每份申领只能领取一次。",
 		"There is no certificate to collect now: it can be collected once, after the application was accepted.")
 	ErrNotReplaceable = fault.New(fault.Conflict, "application_not_replaceable",
-		"这份申领不能换领。只有已发放的移动证书在注销后可以换领。",
-		"No replacement can be had: only for a mobile certificate that was issued and has been revoked.")
+		"这份申领不能换领。已发放的移动证书吊销后，在原有效期内可以换领；已过期的请重新申领。",
+		"No replacement can be had: only for a mobile certificate that was revoked, and until its term is over. After that, apply anew.")
 )
 
 // Identity.

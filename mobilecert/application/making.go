@@ -25,6 +25,15 @@ func (s *Service) Grant(ctx context.Context, id, account string) (*mobilecert.Gr
 	if err := a.may(collect); err != nil || a.Medium != mobilecert.Mobile {
 		return nil, ErrNotCollectable.With("state", string(a.State))
 	}
+	if a.Replaces != "" {
+		lost, err := s.cfg.Certificates.Get(ctx, a.Replaces)
+		if err != nil {
+			return nil, err
+		}
+		if !replaceable(lost, s.cfg.Clock()) {
+			return nil, ErrNotReplaceable.With("state", string(a.State))
+		}
+	}
 	// What the certificate says is what was reviewed.
 	f, err := openForm(s.cfg.Seal, a.ID, a.Last().Sealed)
 	if err != nil {

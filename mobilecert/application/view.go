@@ -72,6 +72,8 @@ type View struct {
 	Reasons  []Reason  `json:"reasons"`
 	Shipment *Shipment `json:"shipment,omitempty"`
 	Replaces string    `json:"replaces,omitempty"`
+	// Standing is that of its certificate, extensions included.
+	Standing *Standing `json:"standing,omitempty"`
 	History  []Event   `json:"history"`
 	// For reviewers: what is not as it was handed in before, and what is not as the
 	// account's records have it.
@@ -132,7 +134,6 @@ func (a *Application) acts(r Reader) []string {
 		}
 		if a.Medium == mobilecert.Mobile {
 			add("collect", collect)
-			add("replace", replace)
 		}
 	case Reviewer:
 		if a.Decision == nil {
@@ -169,6 +170,16 @@ func (s *Service) View(ctx context.Context, a *Application, r Reader) (*View, er
 	}
 	if r == OrgAdmin {
 		v.Form, v.Masked = f.Masked(), true
+	}
+	c, err := s.current(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	if now := s.cfg.Clock(); c != nil {
+		v.Standing = &Standing{c.ID, c.StateAt(now), c.NotAfter}
+		if r == Applicant && a.may(replace) == nil && replaceable(c, now) {
+			v.Acts = append(v.Acts, "replace")
+		}
 	}
 	if p, err := s.cfg.Catalogue.Offered(a.Product); err == nil && p.Offer.Terms.Version != a.Terms.Version {
 		v.TermsNow = p.Offer.Terms.Version
