@@ -201,7 +201,7 @@ func (c *client) paysFor(a *applied) {
 func (w *world) effective() {
 	w.t.Helper()
 	w.clock.Advance(application.UndoTime)
-	check(w.t, w.apps.Sweep(ctx))
+	check(w.t, errors.Join(w.apps.Sweep(ctx), w.orders.Sweep(ctx), w.bills.Sweep(ctx)))
 }
 
 // The whole way over HTTP: applied, checked, confirmed, rejected, handed in anew,
@@ -392,7 +392,7 @@ func TestTransitionsNotAllowed(t *testing.T) {
 	page.send(a.at("/files/licence"), []byte{}).refused(422, "file_empty")
 	page.send(a.at("/files/passport"), scan()).refused(404, "attachment_unknown")
 	page.do("PUT", a.at("/files/licence"), scan()).refused(415, "media_type_unsupported")
-	w.raw("PUT", a.at("/files/licence"), make([]byte, upload.MaxSize+1)).refused(413, "body_too_large")
+	w.raw("PUT", a.at("/files/licence"), make([]byte, upload.MaxSize+1)).refused(413, "file_too_large")
 	page.do("DELETE", a.at("/files/licence"), nil).ok(200)
 	page.do("DELETE", a.at("/files/licence"), nil).refused(404, "attachment_unknown")
 	page.get(a.at("/files/licence")).refused(404, "attachment_unknown")

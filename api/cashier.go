@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -10,6 +11,7 @@ import (
 	"certlink/cashier/sandbox"
 	"certlink/internal/fault"
 	"certlink/internal/upload"
+	"certlink/store"
 )
 
 // cashierRoutes are the 收银台: orders, notices of providers, and what reviewers decide.
@@ -28,6 +30,7 @@ func (s *Server) cashierRoutes() {
 	s.add("POST", "/v1/payments/:provider/notice", s.postNotice)
 	s.add("GET", "/v1/review/payments", signedIn, staff, s.getPaymentQueue)
 	s.add("POST", "/v1/review/payments/:id/decide", signedIn, staff, s.postDecideProof)
+	s.add("POST", "/v1/review/payments/:id/undo", signedIn, staff, s.postUndoProof)
 	s.add("POST", "/v1/review/payments/:id/refunded", signedIn, staff, s.postSentBack)
 	if s.Sandbox != nil {
 		s.addPage("GET", "/sandbox/pay/:id", (*call).publicHost, s.sandboxPage)
@@ -172,12 +175,48 @@ func (s *Server) postNotice(c *call) error {
 	return nil
 }
 
-// queuedPayment is an order that waits for a reviewer, with whose it is.
+// queuedPayment is an order as reviewers see it: whose it is, since when they are waited
+// for, and what they can do.
 type queuedPayment struct {
 	cashier.View
-	Since        string `json:"since"`
-	Account      string `json:"account"`
-	Organisation string `json:"organisation"`
+	Since        string        `json:"since"`
+	Account      string        `json:"account"`
+	Organisation string        `json:"organisation"`
+	Decision     *decisionView `json:"decision,omitempty"`
+	Acts         []string      `json:"acts"`
+}
+
+// decisionView is a decision until it takes effect.
+type decisionView struct {
+	Accept bool   `json:"accept"`
+	Reason string `json:"reason,omitempty"`
+	Due    string `json:"due"`
+	Mine   bool   `json:"mine"` // the reader can take it back
+}
+
+func (s *Server) showDecision(c *call, d *cashier.Decision) *decisionView {
+	if d == nil {
+		return nil
+	}
+	return &decisionView{d.Accept, d.Reason, stamp(d.Due), d.Mine(c.who.ID(), s.Clock())}
+}
+
+func (s *Server) showQueued(c *call, o *cashier.Order) queuedPayment {
+	since := o.WaitsSince()
+	if since.IsZero() {
+		since = o.CreatedAt
+	}
+	q := queuedPayment{View: s.Orders.View(o), Since: stamp(since), Decision: s.showDecision(c, o.Decision()), Acts: []string{}}
+	q.Account, q.Organisation = s.namesOf(c, o.Account)
+	for name, may := range map[string]bool{
+		"decide": o.InReview() && q.Decision == nil, "received": o.Receivable(), "refunded": o.OwesByHand(), "undo": q.Decision != nil && q.Decision.Mine,
+	} {
+		if may {
+			q.Acts = append(q.Acts, name)
+		}
+	}
+	slices.Sort(q.Acts)
+	return q
 }
 
 func (s *Server) getPaymentQueue(c *call) error {
@@ -185,17 +224,40 @@ func (s *Server) getPaymentQueue(c *call) error {
 	if err != nil {
 		return err
 	}
-	list, next, err := s.Orders.Queue(c.ctx, after, limit)
+	which, err := c.choice("list", "waiting", "transfers")
+	if err != nil {
+		return err
+	}
+	number, err := c.query("number", 32)
+	if err != nil {
+		return err
+	}
+	var list []*cashier.Order
+	var next store.Cursor
+	switch {
+	case number != "":
+		list, err = s.Orders.Numbered(c.ctx, number)
+	case which == "transfers":
+		list, next, err = s.Orders.Transfers(c.ctx, after, limit)
+	default:
+		list, next, err = s.Orders.Queue(c.ctx, after, limit)
+	}
 	if err != nil {
 		return err
 	}
 	out := page[queuedPayment]{Items: []queuedPayment{}, Next: string(next)}
 	for _, o := range list {
-		q := queuedPayment{View: s.Orders.View(o), Since: stamp(o.WaitsSince())}
-		q.Account, q.Organisation = s.namesOf(c, o.Account)
-		out.Items = append(out.Items, q)
+		out.Items = append(out.Items, s.showQueued(c, o))
 	}
 	return c.ok(out)
+}
+
+// queued answers with an order as reviewers see it, or with why not.
+func (s *Server) queued(c *call, o *cashier.Order, err error) error {
+	if err != nil {
+		return err
+	}
+	return c.ok(s.showQueued(c, o))
 }
 
 // namesOf tells an account's and its organisation's name; "" for one that is gone.
@@ -224,7 +286,19 @@ func (s *Server) postDecideProof(c *call) error {
 		return err
 	}
 	o, err := s.Orders.Decide(c.ctx, c.who.ID(), id, proof, accept, reason)
-	return s.order(c, o, err)
+	return s.queued(c, o, err)
+}
+
+func (s *Server) postUndoProof(c *call) error {
+	id, err := c.id("id", cashier.ErrUnknown)
+	if err != nil {
+		return err
+	}
+	if err := c.read(object{}); err != nil {
+		return err
+	}
+	o, err := s.Orders.Undo(c.ctx, c.who.ID(), id)
+	return s.queued(c, o, err)
 }
 
 // reasoned wants the reason of a rejection in words, and not too many of them.
@@ -251,7 +325,7 @@ func (s *Server) postSentBack(c *call) error {
 		return err
 	}
 	o, err := s.Orders.SentBack(c.ctx, c.who.ID(), id, refund, note)
-	return s.order(c, o, err)
+	return s.queued(c, o, err)
 }
 
 type sandboxPage struct {

@@ -8,6 +8,7 @@ import (
 	"image/png"
 	"io"
 	"net/http"
+	"slices"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -261,6 +262,12 @@ func TestTransferOverHTTP(t *testing.T) {
 		t.Fatalf("%+v", queue)
 	}
 	reviewer.get("/v1/review/payments?cursor=x").refused(400, "cursor_invalid")
+	for query, n := range map[string]int{"?list=transfers": 0, "?number=" + o.Number: 1, "?number=20261126": 0} {
+		reviewer.get("/v1/review/payments"+query).ok(200, &queue)
+		if len(queue.Items) != n {
+			t.Fatalf("%s: %+v", query, queue)
+		}
+	}
 	if a := reviewer.get(path + "/proof").ok(200); !strings.HasPrefix(a.Header.Get("Content-Disposition"), "attachment") || !bytes.Equal(a.Body, picture(t)) {
 		t.Fatal(a.Header)
 	}
@@ -269,15 +276,32 @@ func TestTransferOverHTTP(t *testing.T) {
 		t.Fatalf("%d readings in the audit log", n)
 	}
 	reviewer.post(review+"/decide", map[string]any{"proof": v.Attempt.Proof, "accept": false}).refused(400, "request_invalid")
-	reviewer.post(review+"/decide", map[string]any{"proof": v.Attempt.Proof, "accept": false, "reason": "看不清金额"}).ok(200, &v)
+	rejection := map[string]any{"proof": v.Attempt.Proof, "accept": false, "reason": "看不清金额"}
+	var now struct {
+		State    string
+		Decision *struct{ Mine bool }
+		Acts     []string
+	}
+	reviewer.post(review+"/decide", rejection).ok(200, &now)
+	if now.State != "open" || now.Decision == nil || !now.Decision.Mine || !slices.Equal(now.Acts, []string{"undo"}) {
+		t.Fatalf("%+v", now)
+	}
+	w.browser("operator").post(review+"/undo", map[string]any{}).refused(409, "payment_decision_final")
+	reviewer.post(review+"/undo", map[string]any{}).ok(200)
+	reviewer.post(review+"/undo", map[string]any{}).refused(409, "payment_decision_final")
+	reviewer.post(review+"/decide", rejection).ok(200)
+	w.effective()
+	page.get(path).ok(200, &v)
 	if v.Attempt.Note != "看不清金额" || v.Attempt.Reason != "rejected" || v.State != "open" {
 		t.Fatalf("%+v", v)
 	}
 	page.post(path+"/pay", map[string]string{"provider": "offline"}).ok(200)
 	page.uploaded(path+"/proof", picture(t)).ok(200, &v)
 	proof := v.Attempt.Proof
-	reviewer.post(review+"/decide", map[string]any{"proof": proof, "accept": true}).ok(200, &v)
+	reviewer.post(review+"/decide", map[string]any{"proof": proof, "accept": true}).ok(200)
 	reviewer.post(review+"/decide", map[string]any{"proof": proof, "accept": true}).refused(409, "payment_proof_state_wrong")
+	w.effective()
+	page.get(path).ok(200, &v)
 	if v.State != "paid" || v.PaidWith != "offline" {
 		t.Fatalf("%+v", v)
 	}

@@ -290,7 +290,6 @@ func failures(body []byte) {
 
 // never are the codes that no request can bring about, each with the reason.
 var never = map[string]string{
-	"file_too_large":               "a larger body is refused before it is read, as body_too_large",
 	"identifier_rule_invalid":      "a mistake in the catalogue file, found at the start",
 	"trust_anchors_invalid":        "a mistake in the catalogue's anchors, found at the start",
 	"certificate_declined":         "an enrolment that is repeated after days finds its request declined",

@@ -26,6 +26,7 @@ func (s *Server) invoiceRoutes() {
 	s.add("GET", "/v1/review/invoices", signedIn, staff, s.getInvoiceQueue)
 	s.add("GET", "/v1/review/invoices/:id", signedIn, staff, s.getInvoiceDetails)
 	s.add("POST", "/v1/review/invoices/:id/decide", signedIn, staff, s.postDecideInvoice)
+	s.add("POST", "/v1/review/invoices/:id/undo", signedIn, staff, s.postUndoInvoice)
 	s.addUpload("POST", "/v1/review/invoices/:id/issue", signedIn, staff, s.postIssueInvoice)
 	s.add("POST", "/v1/review/invoices/:id/post", signedIn, staff, s.postPostInvoice)
 	s.add("POST", "/v1/review/payments/:id/received", signedIn, staff, s.postReceived)
@@ -217,10 +218,18 @@ func (s *Server) deleteTitle(c *call) error {
 	return c.nothing()
 }
 
+// queuedInvoice is an invoice as reviewers see it.
 type queuedInvoice struct {
 	*invoiceView
-	Account      string `json:"account"`
-	Organisation string `json:"organisation"`
+	Account      string        `json:"account"`
+	Organisation string        `json:"organisation"`
+	Decision     *decisionView `json:"decision,omitempty"`
+}
+
+func (s *Server) showQueuedInvoice(c *call, v *invoice.Invoice) queuedInvoice {
+	q := queuedInvoice{invoiceView: showInvoice(v), Decision: s.showDecision(c, v.Decision)}
+	q.Account, q.Organisation = s.namesOf(c, v.Account)
+	return q
 }
 
 func (s *Server) getInvoiceQueue(c *call) error {
@@ -238,9 +247,7 @@ func (s *Server) getInvoiceQueue(c *call) error {
 	}
 	out := page[queuedInvoice]{Items: []queuedInvoice{}, Next: string(next)}
 	for _, v := range list {
-		q := queuedInvoice{invoiceView: showInvoice(v)}
-		q.Account, q.Organisation = s.namesOf(c, v.Account)
-		out.Items = append(out.Items, q)
+		out.Items = append(out.Items, s.showQueuedInvoice(c, v))
 	}
 	return c.ok(out)
 }
@@ -261,11 +268,11 @@ func (s *Server) getInvoiceDetails(c *call) error {
 }
 
 // decided answers with the invoice as it stands after a reviewer's act.
-func decided(c *call, v *invoice.Invoice, err error) error {
+func (s *Server) decided(c *call, v *invoice.Invoice, err error) error {
 	if err != nil {
 		return err
 	}
-	return c.ok(showInvoice(v))
+	return c.ok(s.showQueuedInvoice(c, v))
 }
 
 func (s *Server) postDecideInvoice(c *call) error {
@@ -282,7 +289,19 @@ func (s *Server) postDecideInvoice(c *call) error {
 		return err
 	}
 	v, err := s.Invoices.Decide(c.ctx, c.who.ID(), id, accept, reason)
-	return decided(c, v, err)
+	return s.decided(c, v, err)
+}
+
+func (s *Server) postUndoInvoice(c *call) error {
+	id, err := c.id("id", invoice.ErrUnknown)
+	if err != nil {
+		return err
+	}
+	if err := c.read(object{}); err != nil {
+		return err
+	}
+	v, err := s.Invoices.Undo(c.ctx, c.who.ID(), id)
+	return s.decided(c, v, err)
 }
 
 // postIssueInvoice takes the file of an electronic invoice, with its number.
@@ -300,7 +319,7 @@ func (s *Server) postIssueInvoice(c *call) error {
 		return err
 	}
 	v, err := s.Invoices.Issue(c.ctx, c.who.ID(), id, invoice.Bring{Number: number, Name: name, Content: content})
-	return decided(c, v, err)
+	return s.decided(c, v, err)
 }
 
 // postPostInvoice says that a paper invoice is on its way.
@@ -314,7 +333,7 @@ func (s *Server) postPostInvoice(c *call) error {
 		return err
 	}
 	v, err := s.Invoices.Issue(c.ctx, c.who.ID(), id, b)
-	return decided(c, v, err)
+	return s.decided(c, v, err)
 }
 
 // postReceived says that the money of an order has arrived, without a proof of it.
@@ -331,5 +350,5 @@ func (s *Server) postReceived(c *call) error {
 		return err
 	}
 	o, err := s.Orders.Received(c.ctx, c.who.ID(), id, note)
-	return s.order(c, o, err)
+	return s.queued(c, o, err)
 }

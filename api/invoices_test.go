@@ -116,7 +116,13 @@ func TestInvoiceByHand(t *testing.T) {
 	ask["proof"] = f.ID
 	page.post(path, ask).ok(200)
 	reviewer.get(path + "/proof").ok(200)
+	for range 2 {
+		reviewer.post(review+"/decide", map[string]any{"accept": false, "reason": "看不清"}).ok(200)
+		reviewer.post(review+"/undo", map[string]any{}).ok(200)
+	}
+	reviewer.post(review+"/undo", map[string]any{}).refused(409, "payment_decision_final")
 	reviewer.post(review+"/decide", map[string]any{"accept": false, "reason": "看不清"}).ok(200)
+	w.effective()
 	var v caseView
 	page.get(path).ok(200, &v)
 	if v.Standing != "rejected" || v.Invoice.Reason != "看不清" {
@@ -125,6 +131,7 @@ func TestInvoiceByHand(t *testing.T) {
 	page.post(path, ask).ok(200)
 	reviewer.post(review+"/decide", map[string]any{"accept": true}).ok(200)
 	reviewer.post(review+"/decide", map[string]any{"accept": true}).refused(409, "invoice_state_wrong")
+	w.effective()
 	reviewer.uploaded(review+"/issue?number=1", []byte("<i/>")).refused(422, "invoice_form_invalid")
 	reviewer.post(review+"/post", map[string]string{"number": "12345678", "carrier": "a", "tracking": "b"}).refused(409, "invoice_state_wrong")
 	reviewer.uploaded(review+"/issue?number=25332000000123456789&name=i.xml", []byte("<i/>")).ok(200)

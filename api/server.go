@@ -281,6 +281,10 @@ func (s *Server) errors(f *fiber.Ctx, err error) error {
 		c.page = c.failPage
 	}
 	s.headers(c)
+	// Of a file it is said in the words for files, though it was not read.
+	if errors.Is(refusal(err), ErrBody) && s.bodyBound(f.Path()) == upload.MaxSize {
+		err = upload.ErrTooLarge.With("bytes_most", upload.MaxSize)
+	}
 	c.fail(err)
 	s.metrics.none.observe(c, start)
 	return nil

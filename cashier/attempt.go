@@ -44,8 +44,10 @@ type Attempt struct {
 	// Proof is of an offline transfer: the upload's id.
 	Proof   string     `json:"proof,omitempty"`
 	ProofAt *time.Time `json:"proof_at,omitempty"`
-	Payment *Payment   `json:"payment,omitempty"`
-	Refund  *Refund    `json:"refund,omitempty"`
+	// Decision is a reviewer's on the proof.
+	Decision *Decision `json:"decision,omitempty"`
+	Payment  *Payment  `json:"payment,omitempty"`
+	Refund   *Refund   `json:"refund,omitempty"`
 }
 
 // Payment is money that has arrived.

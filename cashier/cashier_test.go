@@ -371,6 +371,78 @@ func TestTransfer(t *testing.T) {
 	}
 }
 
+// A decision can be taken back for ten seconds, by whom it is; until then nobody is
+// told, and a new proof voids it.
+func TestUndoneDecision(t *testing.T) {
+	w := newWorld(t)
+	o := w.opened(20000)
+	w.paying(o, Offline)
+	_, err := w.Prove(ctx, li, o.ID, "file1")
+	check(t, err)
+	decide := func(proof string, accept bool) {
+		t.Helper()
+		_, err := w.Decide(ctx, "reviewer", o.ID, proof, accept, "")
+		check(t, err)
+	}
+	decide("file1", true)
+	w.sweep(UndoTime - time.Second)
+	if now := w.is(o, Open); now.Decision() == nil || now.PaidAt != nil {
+		t.Fatalf("%+v", now)
+	}
+	if _, err := w.Undo(ctx, "other", o.ID); !errors.Is(err, ErrUndo) {
+		t.Fatal(err)
+	}
+	_, err = w.Undo(ctx, "reviewer", o.ID)
+	check(t, err)
+	w.sweep(time.Hour)
+	if now := w.is(o, Open); now.Decision() != nil || !now.InReview() {
+		t.Fatalf("%+v", now)
+	}
+	decide("file1", false)
+	_, err = w.Prove(ctx, li, o.ID, "file2") // before it takes effect
+	check(t, err)
+	w.sweep(time.Hour)
+	if now := w.is(o, Open); !now.InReview() {
+		t.Fatalf("a proof was rejected that nobody has seen: %+v", now.Attempts)
+	}
+	decide("file2", true)
+	w.sweep(UndoTime)
+	w.is(o, Paid)
+	if _, err := w.Undo(ctx, "reviewer", o.ID); !errors.Is(err, ErrUndo) {
+		t.Fatal(err)
+	}
+}
+
+// What reviewers look for beside the queue: transfers whose money may have come, and
+// an order by its number.
+func TestAwaitedTransfers(t *testing.T) {
+	w := newWorld(t)
+	o := w.opened(20000)
+	awaited := func(want int) {
+		t.Helper()
+		list, _, err := w.Transfers(ctx, "", 0)
+		check(t, err)
+		if len(list) != want {
+			t.Fatalf("%d transfers are awaited, not %d", len(list), want)
+		}
+	}
+	awaited(0)
+	w.paying(o, Offline)
+	awaited(1)
+	if list, err := w.Numbered(ctx, o.Number); err != nil || len(list) != 1 || list[0].ID != o.ID || !list[0].Receivable() {
+		t.Fatalf("%v, %v", list, err)
+	}
+	if list, err := w.Numbered(ctx, o.Number[:12]); err != nil || len(list) != 0 {
+		t.Fatalf("found by a part of its number: %v, %v", list, err)
+	}
+	_, err := w.Received(ctx, "reviewer", o.ID, "statement of 11-25")
+	check(t, err)
+	awaited(0)
+	if w.is(o, Paid).Receivable() {
+		t.Fatal("received twice")
+	}
+}
+
 // An order that is given up while a proof waits: the money behind it goes back.
 func TestProofOfGivenUp(t *testing.T) {
 	w := newWorld(t)
@@ -383,6 +455,7 @@ func TestProofOfGivenUp(t *testing.T) {
 	w.is(o, Closing)
 	_, err = w.Decide(ctx, "reviewer", o.ID, "file", true, "")
 	check(t, err)
+	w.sweep(UndoTime)
 	w.sweep(time.Second)
 	n := w.is(o, Refunding)
 	_, err = w.SentBack(ctx, "reviewer", o.ID, n.Payment().Refund.ID, "")

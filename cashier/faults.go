@@ -39,4 +39,7 @@ var (
 	ErrNoRefund = fault.New(fault.Conflict, "refund_state_wrong",
 		"没有需要线下退款的款项，或已由他人处理。请刷新后查看最新状态。",
 		"There is no refund to be made by hand here, or somebody else has done it. Reload to see how it stands.")
+	ErrUndo = fault.New(fault.Conflict, "payment_decision_final",
+		"审核结果已生效或不是由您作出，不能撤销。",
+		"The decision has taken effect, or is not yours, and cannot be undone.")
 )

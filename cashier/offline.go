@@ -61,7 +61,7 @@ func (s *Service) Prove(ctx context.Context, by Who, id, file string) (*Order, e
 			return ErrProof
 		}
 		now := s.cfg.Clock()
-		a.State, a.Proof, a.ProofAt = Review, file, &now
+		a.State, a.Proof, a.ProofAt, a.Decision = Review, file, &now, nil // what was decided was about another
 		o.happened("order.proof_submitted", now, by.Account, a.ID, "")
 		return nil
 	})
@@ -94,26 +94,30 @@ func (o *Order) offline() *Attempt {
 }
 
 // Decide is a reviewer's word on a proof. proof is the one that was looked at, so that
-// nobody accepts what has been replaced; of two reviewers the first decides.
+// nobody accepts what has been replaced; of two reviewers the first decides. It takes
+// effect when it can no longer be undone.
 func (s *Service) Decide(ctx context.Context, reviewer, id, proof string, accept bool, reason string) (*Order, error) {
 	return s.change(ctx, id, func(o *Order) error {
 		a := o.offline()
-		if a == nil || a.State != Review || a.Proof != proof {
+		if a == nil || a.State != Review || a.Proof != proof || a.Decision != nil {
 			return ErrProof
 		}
+		a.Decision = Decide(reviewer, accept, reason, s.cfg.Clock())
+		return nil
+	})
+}
+
+// Undo takes one's decision back, in time.
+func (s *Service) Undo(ctx context.Context, reviewer, id string) (*Order, error) {
+	return s.change(ctx, id, func(o *Order) error {
 		now := s.cfg.Clock()
-		if accept {
-			o.happened("order.proof_accepted", now, reviewer, a.ID, reason)
-			_, err := o.paid(a, Payment{Transaction: a.Proof, AmountFen: o.AmountFen, Currency: Currency, At: now}, reviewer, now)
-			return err
+		if !o.Decision().Mine(reviewer, now) {
+			return ErrUndo
 		}
-		a.Reason, a.Note = rejected, reason
-		o.happened("order.proof_rejected", now, reviewer, a.ID, reason)
-		o.tell("payment_proof_rejected", now)
-		if grace := now.Add(proofGrace); o.ExpiresAt.Before(grace) {
-			o.ExpiresAt = grace // time in which to hand in another one
-		}
-		return o.end(a, now)
+		a := o.decided()
+		a.Decision = nil
+		o.happened("order.decision_undone", now, reviewer, a.ID, "")
+		return nil
 	})
 }
 
@@ -130,7 +134,7 @@ func (s *Service) Received(ctx context.Context, reviewer, id, note string) (*Ord
 			return ErrState.With("state", string(o.State))
 		case o.AmountFen == 0:
 			return ErrFree
-		case o.inReview():
+		case o.InReview():
 			return ErrProof // which is decided on instead
 		}
 		now := s.cfg.Clock()
@@ -192,8 +196,8 @@ func (s *Service) Names(ctx context.Context, id, file string) (bool, error) {
 	return err == nil && slices.ContainsFunc(o.Attempts, func(a Attempt) bool { return a.Proof == file }), err
 }
 
-// inReview says whether a proof waits for its reviewer.
-func (o *Order) inReview() bool {
+// InReview says whether a proof waits for its reviewer.
+func (o *Order) InReview() bool {
 	return slices.ContainsFunc(o.Attempts, func(a Attempt) bool { return a.State == Review })
 }
 
@@ -220,4 +224,24 @@ func (o *Order) byHand() (since time.Time) {
 // Queue lists the orders that wait for a reviewer, the longest waiting first.
 func (s *Service) Queue(ctx context.Context, after store.Cursor, limit int) ([]*Order, store.Cursor, error) {
 	return s.docs.Query(ctx, store.Query{Index: "hand", After: after, Limit: limit})
+}
+
+// Transfers lists the orders whose payer has chosen to pay by transfer and has handed in
+// no proof: their money is looked for on the account's statement. The oldest first.
+func (s *Service) Transfers(ctx context.Context, after store.Cursor, limit int) ([]*Order, store.Cursor, error) {
+	return s.docs.Query(ctx, store.Query{Index: "transfer", After: after, Limit: limit})
+}
+
+// Numbered finds the order with a number, none or one.
+func (s *Service) Numbered(ctx context.Context, number string) ([]*Order, error) {
+	list, _, err := s.docs.Query(ctx, store.Query{Index: "number", Prefix: store.KeyPrefix(number), Limit: 2})
+	return list, err
+}
+
+// Receivable says whether a reviewer may say that its money has arrived.
+func (o *Order) Receivable() bool { return o.State == Open && o.AmountFen > 0 && !o.InReview() }
+
+// OwesByHand says whether a person must send money back.
+func (o *Order) OwesByHand() bool {
+	return slices.ContainsFunc(o.Attempts, func(a Attempt) bool { return a.Refund != nil && a.Refund.State == RefundByHand })
 }

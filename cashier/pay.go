@@ -114,7 +114,7 @@ func (o *Order) payable(now time.Time) error {
 		return ErrState.With("state", string(o.State))
 	case o.AmountFen == 0:
 		return ErrFree
-	case o.inReview():
+	case o.InReview():
 		return ErrState.With("state", string(Review))
 	case !now.Before(o.ExpiresAt):
 		return ErrState.With("state", string(Closing))

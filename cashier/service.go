@@ -59,8 +59,10 @@ func New(c Config) (*Service, error) {
 
 var collection = store.Collection{Name: "orders", Indexes: []store.Index{
 	{Name: "account"}, {Name: "organisation"}, // and the time
-	{Name: "due"},  // when the sweeper must look
-	{Name: "hand"}, // since when a reviewer is waited for
+	{Name: "due"},      // when the sweeper must look
+	{Name: "hand"},     // since when a reviewer is waited for
+	{Name: "transfer"}, // since when a transfer without a proof is
+	{Name: "number"},
 	{Name: effect.Index},
 }}
 
@@ -72,12 +74,15 @@ func record(s store.Store) store.Record[Order] {
 		ID: func(o *Order) string { return o.ID },
 		Index: func(o *Order) map[string]string {
 			at := store.TimeKey(o.CreatedAt)
-			ix := map[string]string{"account": store.Key(o.Account, at), "organisation": store.Key(o.Organisation, at)}
+			ix := map[string]string{"account": store.Key(o.Account, at), "organisation": store.Key(o.Organisation, at), "number": store.Key(o.Number, "")}
 			if t := o.due(); !t.IsZero() {
 				ix["due"] = store.TimeKey(t)
 			}
 			if t := o.byHand(); !t.IsZero() {
 				ix["hand"] = store.TimeKey(t)
+			}
+			if a := o.offline(); o.State == Open && a != nil && a.State == Waiting {
+				ix["transfer"] = store.TimeKey(a.At)
 			}
 			if len(o.Pending) > 0 {
 				ix[effect.Index] = store.TimeKey(o.Pending[0].At)
@@ -186,9 +191,19 @@ func (s *Service) Complete(ctx context.Context, by Who, id string) (*Order, erro
 	})
 }
 
-// change is the one way an order is written.
+// change is the one way an order is written: what is due of a reviewer's decision is
+// done first.
 func (s *Service) change(ctx context.Context, id string, decide func(*Order) error) (*Order, error) {
-	o, err := s.docs.Update(ctx, id, decide)
+	o, err := s.docs.Update(ctx, id, func(o *Order) error {
+		settled, err := o.settle(s.cfg.Clock())
+		if err != nil {
+			return err
+		}
+		if err = decide(o); settled && errors.Is(err, store.ErrUnchanged) {
+			return nil
+		}
+		return err
+	})
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, ErrUnknown
 	}

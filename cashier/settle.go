@@ -103,13 +103,17 @@ func (o *Order) due() (at time.Time) {
 		switch a.State {
 		case Starting, Waiting, Dropped:
 			earlier(a.Due)
+		case Review:
+			if a.Decision != nil {
+				earlier(a.Decision.Due)
+			}
 		}
 		if f := a.Refund; f != nil && (f.State == RefundOwed || f.State == RefundPending) {
 			earlier(f.Due)
 		}
 	}
 	// While a proof waits for its reviewer, time does not run against the payer.
-	if o.State == Open && !o.inReview() {
+	if o.State == Open && !o.InReview() {
 		earlier(o.ExpiresAt)
 	}
 	return at

@@ -41,6 +41,9 @@ func (s *Service) Sweep(ctx context.Context) error {
 func (s *Service) tend(ctx context.Context, o *Order) error {
 	now := s.cfg.Clock()
 	var failed error
+	if o.Decision().Over(now) {
+		_, failed = s.change(ctx, o.ID, func(*Order) error { return store.ErrUnchanged })
+	}
 	for i := range o.Attempts {
 		a := &o.Attempts[i]
 		if f := a.Refund; f != nil && (f.State == RefundOwed || f.State == RefundPending) && !now.Before(f.Due) {
@@ -50,9 +53,9 @@ func (s *Service) tend(ctx context.Context, o *Order) error {
 			failed = errors.Join(failed, s.ask(ctx, o, a))
 		}
 	}
-	if o.State == Open && !o.inReview() && !now.Before(o.ExpiresAt) {
+	if o.State == Open && !o.InReview() && !now.Before(o.ExpiresAt) {
 		_, err := s.change(ctx, o.ID, func(o *Order) error {
-			if o.State != Open || o.inReview() || s.cfg.Clock().Before(o.ExpiresAt) {
+			if o.State != Open || o.InReview() || s.cfg.Clock().Before(o.ExpiresAt) {
 				return store.ErrUnchanged
 			}
 			return o.close(expired, "", s.cfg.Clock())

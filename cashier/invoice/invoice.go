@@ -87,6 +87,8 @@ type Invoice struct {
 	Carrier  string    `json:"carrier,omitempty"`
 	Tracking string    `json:"tracking,omitempty"`
 	Rejected time.Time `json:"rejected,omitzero"`
+	// Decision is a reviewer's that can still be undone.
+	Decision *cashier.Decision `json:"decision,omitempty"`
 	// Due is when the issuer is asked; Tries how often it has been.
 	Due     time.Time `json:"due,omitzero"`
 	Tries   int       `json:"tries,omitempty"`
@@ -114,6 +116,34 @@ func (v *Invoice) move(to State, at time.Time, by, note string) error {
 		v.Owe(effect.New(effect.Push, at, map[string]string{"account": v.AppliedBy, "key": "invoice_" + string(to), "invoice": v.ID}))
 	}
 	return nil
+}
+
+// settle lets a decision take effect whose time has come.
+func (v *Invoice) settle(now time.Time) bool {
+	d := v.Decision
+	if !d.Over(now) {
+		return false
+	}
+	v.Decision = nil
+	to := Rejected
+	if d.Accept {
+		to = Issuing
+	}
+	// It stands in the history as of when it was made. If the invoice has moved on, it is
+	// void.
+	_ = v.move(to, d.At, d.By, d.Reason)
+	return true
+}
+
+// due is when something must be done about it by itself; zero for never.
+func (v *Invoice) due() time.Time {
+	switch {
+	case v.Decision != nil:
+		return v.Decision.Due
+	case v.State == Issuing:
+		return v.Due
+	}
+	return time.Time{}
 }
 
 // MailIssued is the template of the letter that brings an invoice.

@@ -98,6 +98,8 @@ func (w *world) order(subject string, fen int64, proof, completed bool) string {
 		_, err = w.orders.Prove(ctx, li, o.ID, "file")
 		check(w.t, err)
 		_, err = w.orders.Decide(ctx, "reviewer", o.ID, "file", true, "")
+		w.clock.Advance(cashier.UndoTime)
+		err = errors.Join(err, w.orders.Sweep(ctx))
 	default:
 		_, err = w.orders.Received(ctx, "reviewer", o.ID, "statement of 11-25")
 	}
@@ -259,6 +261,19 @@ func TestProofFirst(t *testing.T) {
 	}
 	_, err = w.Decide(ctx, "reviewer", o, false, "金额看不清")
 	check(t, err)
+	w.stands(o, Standing(Reviewing)) // it can still be undone
+	if _, err := w.Undo(ctx, "other", o); !errors.Is(err, cashier.ErrUndo) {
+		t.Fatal(err)
+	}
+	_, err = w.Undo(ctx, "reviewer", o)
+	check(t, err)
+	w.clock.Advance(cashier.UndoTime)
+	check(t, w.Sweep(ctx))
+	w.stands(o, Standing(Reviewing))
+	_, err = w.Decide(ctx, "reviewer", o, false, "金额看不清")
+	check(t, err)
+	w.clock.Advance(cashier.UndoTime)
+	check(t, w.Sweep(ctx))
 	if c := w.stands(o, Standing(Rejected)); c.Invoice.Reason != "金额看不清" {
 		t.Fatal(c.Invoice.Reason)
 	}
@@ -280,11 +295,13 @@ func TestProofFirst(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	check(t, w.Sweep(ctx))
-	w.stands(o, Standing(Issued))
 	if wins != 1 {
 		t.Fatalf("%d reviewers have decided", wins)
 	}
+	w.clock.Advance(cashier.UndoTime)
+	check(t, w.Sweep(ctx)) // the decision takes effect
+	check(t, w.Sweep(ctx)) // the issuer is asked
+	w.stands(o, Standing(Issued))
 	if named, err := w.Names(ctx, o, file.ID); !named || err != nil {
 		t.Fatal(named, err)
 	}

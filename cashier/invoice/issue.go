@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"certlink/cashier"
@@ -17,19 +18,21 @@ import (
 // Kinds are the files that an invoice comes as.
 var Kinds = []upload.Kind{upload.PDF, upload.OFD, upload.XML}
 
-// Sweep asks the issuer for what is due. It runs under a lease; asking twice is
-// harmless, since an issuer finds what it has made.
+// Sweep lets decisions take effect, and asks the issuer for what is due. It runs under
+// a lease; asking twice is harmless, since an issuer finds what it has made.
 func (s *Service) Sweep(ctx context.Context) error {
-	if s.cfg.Issuer == nil {
-		return nil
-	}
 	due, _, err := s.docs.Query(ctx, store.Query{Index: "due", Below: store.TimeKey(s.cfg.Clock().Add(time.Microsecond)), Limit: 32})
 	if err != nil {
 		return err
 	}
 	var failed error
 	for _, v := range due {
-		failed = errors.Join(failed, s.issue(ctx, v))
+		if v.Decision != nil {
+			_, err = s.change(ctx, v.ID, func(*Invoice) error { return store.ErrUnchanged })
+			failed = errors.Join(failed, err)
+		} else if s.cfg.Issuer != nil {
+			failed = errors.Join(failed, s.issue(ctx, v))
+		}
 	}
 	return failed
 }
@@ -50,7 +53,7 @@ func (s *Service) issue(ctx context.Context, v *Invoice) error {
 		return nil
 	}
 	_, late := s.change(ctx, v.ID, func(v *Invoice) error {
-		if v.State != Issuing {
+		if v.State != Issuing || v.Decision != nil {
 			return store.ErrUnchanged
 		}
 		v.Due, v.Tries = s.cfg.Clock().Add(min(time.Minute<<min(v.Tries, 10), 6*time.Hour)), v.Tries+1
@@ -67,6 +70,9 @@ func (s *Service) issued(ctx context.Context, id, by string, d *Document, sandbo
 		return nil, err
 	}
 	v, err := s.change(ctx, id, func(v *Invoice) error {
+		if v.Decision != nil {
+			return ErrState.With("state", string(v.State))
+		}
 		v.File, v.FileKind, v.Number, v.Sandbox = f.ID, string(f.Kind), d.Number, sandbox
 		return v.move(Issued, s.cfg.Clock(), by, "")
 	})
@@ -107,11 +113,14 @@ func (s *Service) Issue(ctx context.Context, reviewer, id string, b Bring) (*Inv
 	if err := f.done(); err != nil {
 		return nil, err
 	}
-	if v.State != Issuing || (v.Medium == Paper) != (b.Content == nil) {
+	if v.State != Issuing || v.Decision != nil || (v.Medium == Paper) != (b.Content == nil) {
 		return nil, ErrState.With("state", string(v.State))
 	}
 	if v.Medium == Paper {
 		return s.change(ctx, id, func(v *Invoice) error {
+			if v.Decision != nil {
+				return ErrState.With("state", string(v.State))
+			}
 			v.Number, v.Carrier, v.Tracking = b.Number, b.Carrier, b.Tracking
 			return v.move(Issued, s.cfg.Clock(), reviewer, "")
 		})
@@ -123,16 +132,32 @@ func (s *Service) Issue(ctx context.Context, reviewer, id string, b Bring) (*Inv
 	return s.issued(ctx, id, reviewer, &Document{Number: b.Number, Name: b.Name, File: raw}, false)
 }
 
-// Decide accepts a proof of payment, or rejects an application that waits.
+// Decide accepts a proof of payment, or rejects an application that waits. It takes
+// effect when it can no longer be undone.
 func (s *Service) Decide(ctx context.Context, reviewer, id string, accept bool, reason string) (*Invoice, error) {
 	return s.change(ctx, id, func(v *Invoice) error {
-		if !accept {
-			return v.move(Rejected, s.cfg.Clock(), reviewer, reason)
+		to := Rejected
+		if accept {
+			to = Issuing
 		}
-		if v.State != Reviewing {
+		if v.Decision != nil || v.State == to || !slices.Contains(next[v.State], to) {
 			return ErrState.With("state", string(v.State))
 		}
-		return v.move(Issuing, s.cfg.Clock(), reviewer, "")
+		v.Decision = cashier.Decide(reviewer, accept, reason, s.cfg.Clock())
+		return nil
+	})
+}
+
+// Undo takes one's decision back, in time.
+func (s *Service) Undo(ctx context.Context, reviewer, id string) (*Invoice, error) {
+	return s.change(ctx, id, func(v *Invoice) error {
+		now := s.cfg.Clock()
+		if !v.Decision.Mine(reviewer, now) {
+			return cashier.ErrUndo
+		}
+		v.Decision = nil
+		v.happened("invoice.decision_undone", now, reviewer, "")
+		return nil
 	})
 }
 

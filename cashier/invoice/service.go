@@ -84,7 +84,7 @@ func New(c Config) *Service {
 var (
 	collection = store.Collection{Name: "invoices", Indexes: []store.Index{
 		{Name: "queue"}, // of reviewers: state, and since when
-		{Name: "due"},   // when the issuer is asked
+		{Name: "due"},   // when the issuer is asked, or a decision takes effect
 		{Name: effect.Index},
 	}}
 	titlesCollection = store.Collection{Name: "invoice_titles"}
@@ -100,8 +100,8 @@ func record(s store.Store) store.Record[Invoice] {
 		ID: func(v *Invoice) string { return v.ID },
 		Index: func(v *Invoice) map[string]string {
 			ix := map[string]string{"queue": store.Key(string(v.State), store.TimeKey(v.AppliedAt))}
-			if v.State == Issuing && !v.Due.IsZero() {
-				ix["due"] = store.TimeKey(v.Due)
+			if t := v.due(); !t.IsZero() {
+				ix["due"] = store.TimeKey(t)
 			}
 			if len(v.Pending) > 0 {
 				ix[effect.Index] = store.TimeKey(v.Pending[0].At)
@@ -292,8 +292,17 @@ func (s *Service) Names(ctx context.Context, order, file string) (bool, error) {
 	return err == nil && (v.File == file || v.Proof == file), err
 }
 
+// change is the one way an invoice is written: what is due of a reviewer's decision is
+// done first.
 func (s *Service) change(ctx context.Context, id string, decide func(*Invoice) error) (*Invoice, error) {
-	v, err := s.docs.Update(ctx, id, decide)
+	v, err := s.docs.Update(ctx, id, func(v *Invoice) error {
+		settled := v.settle(s.cfg.Clock())
+		err := decide(v)
+		if settled && errors.Is(err, store.ErrUnchanged) {
+			return nil
+		}
+		return err
+	})
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, ErrUnknown
 	}
