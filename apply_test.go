@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,6 +74,22 @@ func (p *person) pays() {
 	bank.attribute("sandbox-state", "data-state", "paid")
 	bank.must(bank.page.Close())
 	p.see("paid")
+}
+
+// face has the face checked, at the sandbox's page.
+func (p *person) face(act string) {
+	p.t.Helper()
+	p.click("way-face")
+	p.click("choose-way")
+	href, err := p.see("face-link").Attribute("href")
+	p.must(err)
+	p.shot("apply-face-" + act)
+	face := open(p.t, p.page.Browser(), "face", *href, 700, 800)
+	face.tab = true
+	face.shot("sandbox-face")
+	face.click("sandbox-" + act)
+	face.attribute("sandbox-state", "data-state", map[string]string{"mismatch": "mismatched", "pass": "passed"}[act])
+	face.must(face.page.Close())
 }
 
 // opens goes to the first application in the queue.
@@ -221,23 +238,10 @@ func TestApplyingForAMobileCertificateInABrowser(t *testing.T) {
 	clerk.fillsIn(nil)
 	clerk.click("submit-application")
 	clerk.see("sandbox-note")
-	for _, act := range []string{"mismatch", "pass"} {
-		clerk.click("way-face")
-		clerk.click("choose-way")
-		href, err := clerk.see("face-link").Attribute("href")
-		clerk.must(err)
-		clerk.shot("apply-face-" + act)
-		face := open(t, b, "face", *href, 700, 800)
-		face.tab = true
-		face.shot("sandbox-face")
-		face.click("sandbox-" + act)
-		face.attribute("sandbox-state", "data-state", map[string]string{"mismatch": "mismatched", "pass": "passed"}[act])
-		face.must(face.page.Close())
-		if act == "mismatch" {
-			clerk.see("face-outcome")
-			clerk.shot("apply-face-mismatched")
-		}
-	}
+	clerk.face("mismatch")
+	clerk.see("face-outcome")
+	clerk.shot("apply-face-mismatched")
+	clerk.face("pass")
 	clerk.click("confirm-free")
 	clerk.attribute("application-state", "data-state", "review")
 
@@ -251,16 +255,145 @@ func TestApplyingForAMobileCertificateInABrowser(t *testing.T) {
 	app := clerk.openHere(b)
 	app.see("match-digits")
 	app.digits(clerk)
-	app.click("confirm")
-	app.see("pin-choose")
-	app.typePIN(demoPIN)
-	app.attribute("pin-choose", "data-step", "repeat")
-	app.typePIN(demoPIN)
-	app.attribute("result", "data-state", "confirmed")
+	app.signs(true)
 	clerk.attribute("session-state", "data-state", "confirmed")
 	clerk.shot("apply-collected")
 	clerk.click("done")
 	clerk.attribute("application-state", "data-state", "issued")
 	clerk.click("bind-issued")
 	clerk.see("bind-self")
+}
+
+// pricesSwapped is the built-in catalogue, but the U-Key is free and the mobile
+// certificate costs what the U-Key did.
+func pricesSwapped(t *testing.T) func(*program) {
+	t.Helper()
+	b, err := os.ReadFile("mobilecert/catalogue/default.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(b)
+	for _, swap := range [][2]string{{`"price_fen": 20000`, `"price_fen": -1`}, {`"price_fen": 0`, `"price_fen": 20000`}, {`"price_fen": -1`, `"price_fen": 0`}} {
+		if strings.Count(text, swap[0]+",") != 1 {
+			t.Fatalf("%s does not stand there once", swap[0])
+		}
+		text = strings.Replace(text, swap[0]+",", swap[1]+",", 1)
+	}
+	path := filepath.Join(t.TempDir(), "catalogue.json")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return func(p *program) { p.settings.Catalogue = path }
+}
+
+// A mobile certificate that is paid for: the face passes, the first papers do not, and
+// nothing is paid twice; the phone scans the code, and the certificate is bound.
+func TestPaidMobileCertificateInABrowser(t *testing.T) {
+	t.Parallel()
+	_, origin := serveProgram(t, pricesSwapped(t))
+	clerk := open(t, browser(t, awake), "clerk", origin+"/portal/", 1280, 860)
+	clerk.tab = true
+	clerk.signInAs("lina")
+	clerk.begins("huixin-mobile")
+	clerk.fillsIn(nil)
+	clerk.click("submit-application")
+	clerk.face("pass")
+	clerk.click("to-pay")
+	clerk.pays()
+	clerk.click("nav-apply")
+	clerk.click("open-application")
+	clerk.attribute("application-state", "data-state", "review")
+
+	reviewer := open(t, browser(t, nil), "reviewer", origin+"/portal/", 1280, 900)
+	reviewer.signInAs("reviewer")
+	reviewer.opens()
+	reviewer.click("reject")
+	reviewer.picks("reason-field-0", "email")
+	reviewer.picks("reason-code-0", "not_found")
+	reviewer.click("reject-confirm")
+	reviewer.see("decided")
+	clerk.see("rejected-reasons")
+	clerk.write("field-email", "li.na@example.com")
+	clerk.click("submit-application")
+	clerk.attribute("application-state", "data-state", "review") // paid and verified already
+	reviewer.opens()
+	reviewer.see("changes")
+	reviewer.click("accept")
+	reviewer.see("decided")
+
+	cam := newCamera(t)
+	phone := open(t, browser(t, cam.flags()), "phone", origin+"/phone/", 360, 640)
+	phone.click("start")
+	phone.see("tab-scan")
+	clerk.click("collect")
+	phone.scan(cam, clerk)
+	phone.reads("李娜")
+	phone.digits(clerk)
+	phone.signs(true)
+	clerk.attribute("session-state", "data-state", "confirmed")
+	clerk.click("done")
+	clerk.attribute("application-state", "data-state", "issued")
+	clerk.binds(phone, cam)
+	clerk.click("nav-cashier")
+	clerk.attribute("order-row", "data-state", "paid")
+	clerk.click("order-invoice")
+	clerk.reads("申请截止")
+}
+
+// binds binds what the phone holds to the account that is signed in, by scanning.
+func (p *person) binds(phone *person, cam *camera) {
+	p.t.Helper()
+	p.click("nav-bindings")
+	p.click("bind-self")
+	p.click("medium-mobile")
+	p.click("provider-huixin")
+	p.click("next")
+	phone.scan(cam, p)
+	phone.signs(false)
+	p.attribute("session-state", "data-state", "confirmed")
+	p.click("done")
+	p.attribute("binding-row", "data-state", "active")
+}
+
+// A U-Key that costs nothing: papers shown on site, accepted, made, fetched in person,
+// and its certificate stands in the record.
+func TestFreeUKeyInABrowser(t *testing.T) {
+	t.Parallel()
+	p, origin := serveProgram(t, pricesSwapped(t))
+	clerk := open(t, browser(t, nil), "clerk", origin+"/portal/", 1280, 860)
+	clerk.tab = true
+	clerk.signInAs("lina")
+	clerk.begins("huixin-ukey")
+	clerk.fillsIn(map[string]string{"recipient": "李娜", "recipient_mobile": "13900000004", "address": "浙江省杭州市西湖区文三路 1 号"})
+	clerk.click("submit-application")
+	clerk.click("way-onsite")
+	clerk.click("choose-way")
+	clerk.click("confirm-free")
+	clerk.attribute("application-state", "data-state", "review")
+
+	reviewer := open(t, browser(t, nil), "reviewer", origin+"/portal/", 1280, 900)
+	reviewer.signInAs("reviewer")
+	reviewer.opens()
+	reviewer.click("confirm-identity")
+	reviewer.gone("confirm-identity")
+	reviewer.click("accept")
+	reviewer.see("decided")
+	reviewer.see("ship-form")
+	reviewer.choose("ship-file", tokenFor(t, p, "lina"))
+	reviewer.click("ship-pickup")
+	reviewer.click("ship-confirm")
+	reviewer.attribute("case-state", "data-state", "issued")
+	reviewer.see("case-revoke")
+	reviewer.shot("review-issued")
+
+	clerk.attribute("application-state", "data-state", "issued")
+	clerk.reads("U-Key 已可领取")
+	clerk.shot("apply-issued-pickup")
+	clerk.click("nav-certificates")
+	clerk.attribute("certificate-row", "data-state", "active")
+	clerk.reads("介质版")
+	clerk.click("certificate-details")
+	clerk.see("certificate-dialog")
+	clerk.reads("国密")
+	clerk.shot("certificate-of-a-ukey")
 }

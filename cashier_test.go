@@ -120,13 +120,42 @@ func TestPayingInABrowser(t *testing.T) {
 			reviewer.shot("payment-reject")
 		}
 		reviewer.click("payment-go")
-		reviewer.see("empty")
+		reviewer.see("decided")
+		if !accepted { // thought better of, and decided again
+			reviewer.shot("payment-decided")
+			reviewer.click("undo")
+			reviewer.click("proof-reject")
+			reviewer.write("reason", "金额看不清")
+			reviewer.click("payment-go")
+			reviewer.see("decided")
+		}
+		reviewer.see("empty") // it counts now
 		if !accepted {
 			clerk.see("proof-rejected")
 			clerk.reads("金额看不清")
 		}
 	}
 	clerk.see("paid")
+
+	// Seen on the bank's statement, without a proof.
+	o = p.owes(t, "zhangwei", "a4", 8800)
+	to("/ca/cashier/" + o.ID)
+	clerk.click("method-offline")
+	clerk.click("pay")
+	clerk.see("proof-send")
+	reviewer.picks("payments-list", "transfers")
+	reviewer.click("payment-received")
+	reviewer.click("payment-go")
+	reviewer.see("error-summary")
+	reviewer.write("reason", "流水 20261126-0017")
+	reviewer.shot("payment-received")
+	reviewer.click("payment-go")
+	reviewer.see("empty")
+	clerk.see("paid")
+	reviewer.write("payments-number", o.Number)
+	reviewer.click("find")
+	reviewer.attribute("payment-row", "data-state", "paid")
+	reviewer.shot("payment-found")
 
 	o = p.owes(t, "zhangwei", "a3", 0)
 	to("/ca/cashier/" + o.ID)

@@ -43,8 +43,16 @@ func accepted(t *testing.T, p *program, login, product string) string {
 	check(err)
 	a, err = p.applications.ChooseWay(ctx, by, a.ID, application.Mail)
 	check(err)
-	a, _, err = p.applications.OpenOrder(ctx, by, a.ID)
+	a, order, err := p.applications.OpenOrder(ctx, by, a.ID)
 	check(err)
+	if order.AmountFen > 0 {
+		_, err = p.orders.Received(ctx, reviewer.ID, order.ID, "")
+		check(err)
+		until(t, "the payment counts", func() bool {
+			a, err = p.applications.Get(ctx, a.ID)
+			return err == nil && a.State == application.Review
+		})
+	}
 	a, err = p.applications.ConfirmIdentity(ctx, reviewer, a.ID, len(a.Submissions))
 	check(err)
 	_, err = p.applications.Accept(ctx, reviewer, a.ID, len(a.Submissions))

@@ -45,6 +45,7 @@ type stateStep struct {
 	Digits    string          `json:"digits"`
 	Portal    string          `json:"portal"`
 	PIN       string          `json:"pin"`
+	Asked     string          `json:"asked"`
 	Bindings  int             `json:"bindings"`
 	Reply     string          `json:"reply"`
 	Status    int             `json:"status"`
@@ -290,6 +291,8 @@ func (v *visit) step(s *stateStep) {
 		v.must(v.portalDoes(ctx, s.Portal))
 	case s.PIN != "":
 		v.enterPIN(s.PIN)
+	case s.Asked != "":
+		v.asked(s.Asked)
 	case s.Bindings > 0:
 		v.must(v.v.house.bindings(ctx, s.Bindings))
 		v.reload()
@@ -325,6 +328,25 @@ func (v *visit) enterPIN(pin string) {
 	for deadline := time.Now().Add(v.patience()); was != "" && step() == was && time.Now().Before(deadline); {
 		time.Sleep(20 * time.Millisecond)
 	}
+}
+
+// asked leaves a request on the phone that an authority has to see to.
+func (v *visit) asked(state string) {
+	v.t.Helper()
+	_, err := v.page.Eval(`async (state) => {
+		const db = await new Promise((done, failed) => {
+			const open = indexedDB.open('certlink-phone', 1)
+			open.onsuccess = () => done(open.result)
+			open.onerror = () => failed(open.error)
+		})
+		const provider = { id: 'x', name_zh: '某某CA', name_en: 'Some CA' }
+		const put = db.transaction('waiting', 'readwrite')
+		put.objectStore('waiting').put({ session: 's1', key: { name: 'k1' }, provider,
+			asked: { key: 'k1', state, provider, holder_name: '李娜', since: '2026-11-25T08:00:00Z', note: '营业执照已过有效期' } }, 's1')
+		await new Promise((done, failed) => { put.oncomplete = done; put.onerror = () => failed(put.error) })
+		db.close()
+	}`, state)
+	v.must(err)
 }
 
 func (v *visit) reload() {

@@ -1,5 +1,6 @@
-// A thing as it stands now: read once, and again every two seconds while it can
-// change by itself and somebody looks.
+// A thing as it stands now: read once, and again while it can change by itself and
+// somebody looks. At first every two seconds: a payment is confirmed within moments; the
+// longer nothing happens the less often, since what is waited for then is a person.
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import { isAbort } from '../shared/api'
 import { type Problem, asProblem } from '../shared/problem'
@@ -14,7 +15,13 @@ export interface Polled<T> {
   take: (value: T) => void
 }
 
-const every = 2000
+const first = 2000
+const longest = 15_000
+
+// How long to wait, by how long nothing has happened.
+export function pause(quiet: number): number {
+  return Math.min(longest, Math.max(first, quiet / 20))
+}
 
 export function usePolled<T>(url: string, moving: (value: T) => boolean): Polled<T> {
   const [value, setValue] = useState<T | undefined>(undefined)
@@ -43,19 +50,29 @@ export function usePolled<T>(url: string, moving: (value: T) => boolean): Polled
     return () => running.current?.abort()
   }, [reload])
   const follows = value !== undefined && moving(value)
+  const text = JSON.stringify(value)
   useEffect(() => {
     if (!follows) return
+    let since = Date.now()
+    let timer: ReturnType<typeof setTimeout>
     // A reading that takes longer than the pause is waited for: cut off each time, it
     // would never arrive.
     const again = () => {
+      clearTimeout(timer)
+      timer = setTimeout(again, pause(Date.now() - since))
       if (!document.hidden && !running.current) reload()
     }
-    const timer = setInterval(again, every)
-    document.addEventListener('visibilitychange', again)
-    return () => {
-      clearInterval(timer)
-      document.removeEventListener('visibilitychange', again)
+    const seen = () => {
+      if (document.hidden) return
+      since = Date.now()
+      again()
     }
-  }, [follows, reload])
+    timer = setTimeout(again, first)
+    document.addEventListener('visibilitychange', seen)
+    return () => {
+      clearTimeout(timer)
+      document.removeEventListener('visibilitychange', seen)
+    }
+  }, [follows, reload, text])
   return { value, problem, reload, take }
 }

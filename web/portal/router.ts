@@ -31,7 +31,7 @@ const items: ReadonlySet<Place> = new Set<Place>(['cashier', 'invoice', 'renew',
 const open: Partial<Record<Place, Role[]>> = {
   bindings: ['admin', 'employee'],
   apply: ['admin', 'employee'],
-  certificates: ['admin', 'employee'],
+  certificates: ['admin', 'employee', 'reviewer', 'operator'],
   renew: ['admin', 'employee'],
   cashier: ['admin', 'employee'],
   invoice: ['admin', 'employee'],

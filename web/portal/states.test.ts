@@ -30,7 +30,7 @@ test('every state has a name of its own and ends at something that exists', () =
 })
 
 test('every step is one of those described, at something that exists', () => {
-  const kinds = ['click', 'fill', 'wait', 'phone', 'digits', 'bindings', 'portal', 'pin', 'call', 'go', 'reply', 'offline', 'signedOut', 'reload']
+  const kinds = ['click', 'fill', 'wait', 'phone', 'digits', 'bindings', 'portal', 'pin', 'asked', 'call', 'go', 'reply', 'offline', 'signedOut', 'reload']
   for (const s of states) {
     for (const step of s.steps) {
       const kind = Object.keys(step)[0] ?? ''

@@ -138,3 +138,6 @@ export interface Config {
 
 export const rejectReasons = ['not_now', 'wrong_account', 'wrong_provider', 'other'] as const
 export type RejectReason = (typeof rejectReasons)[number]
+
+// Why a certificate is revoked, as the server calls it.
+export type RevokeReason = 'key_compromise' | 'affiliation_changed' | 'cessation_of_operation' | 'unspecified'

@@ -6,7 +6,7 @@ import { fromBase64 } from './bytes'
 import { Confirming } from './confirming'
 import type { CertificateRecord, Change, Database, DeviceRecord, SessionRecord, WaitingKey } from './db'
 import { newDeviceKey } from './dpop'
-import { over, type AskedView, type CertificatePage, type CertificateView, type DeviceView, type GuardView, type Page, type PhoneSession, type SessionSummary } from './model'
+import { over, type AskedView, type CertificatePage, type CertificateView, type DeviceView, type GuardView, type Page, type PhoneSession, type RevokeReason, type SessionSummary } from './model'
 import { listen } from './listening'
 import { Pin } from './pin'
 import { asSession, asSummary, pathOf, type Inbox, type Notice, type PhonePrompt } from './prompts'
@@ -299,6 +299,12 @@ export class Phone extends Watched {
   // bids are those encrypted to a certificate of this phone and not opened yet.
   bids(id: string): Promise<GuardView> {
     return this.api.call<GuardView>('GET', `/v1/phone/certificates/${id}/bids`)
+  }
+
+  // revoke ends a certificate of this phone for good.
+  async revoke(id: string, reason: RevokeReason): Promise<void> {
+    await this.api.call('POST', `/v1/phone/certificates/${id}/revoke`, { body: { reason } })
+    await this.sync()
   }
 
   async remove(id: string): Promise<void> {

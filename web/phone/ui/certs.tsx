@@ -8,11 +8,13 @@ import type { CertificateRecord, WaitingKey } from '../core/db'
 import { attribute, nameText, parseCertificate, type Certificate } from '../core/x509'
 import { t } from '../words/certs'
 import { t as extend } from '../words/extend'
+import { t as revoke } from '../words/revoke'
 import { t as shell } from '../words/shell'
 import { Head, Text, providerName } from './bits'
 import { rehearse } from '../core/rehearsal'
 import { AskPin } from './pin'
 import { ExtendDialog } from './extend'
+import { RevokeDialog } from './revoke'
 import { go } from './route'
 import { useLoad, usePhone } from './use'
 
@@ -174,6 +176,7 @@ export function CertView({ id }: { id: string }) {
   const [unopened, setUnopened] = useState(false)
   const [deleting, setDeleting] = useState(false)
   const [extending, setExtending] = useState(false)
+  const [revoking, setRevoking] = useState(false)
   const [rehearsing, setRehearsing] = useState(false)
   const [rehearsed, setRehearsed] = useState<boolean | undefined>(undefined)
   const [unrehearsed, setUnrehearsed] = useState<Problem | undefined>(undefined)
@@ -251,6 +254,11 @@ export function CertView({ id }: { id: string }) {
                   {extend('rehearse')}
                 </Button>
               )}
+              {(state === 'active' || state === 'keyless' || state === 'future') && (
+                <Button kind="quiet-danger" wide testid="cert-revoke" onClick={() => (setMenu(false), setRevoking(true))}>
+                  {revoke('act')}
+                </Button>
+              )}
               <Button kind="quiet-danger" wide testid="cert-delete" onClick={() => (setMenu(false), setDeleting(true))}>
                 {t('delete')}
               </Button>
@@ -308,6 +316,18 @@ export function CertView({ id }: { id: string }) {
         </dl>
       </details>
       {extending && <ExtendDialog id={id} onClose={() => setExtending(false)} />}
+      {revoking && (
+        <RevokeDialog
+          id={id}
+          holder={holder}
+          account={bound?.account_name}
+          onClose={() => setRevoking(false)}
+          onDone={() => {
+            setRevoking(false)
+            told.reload()
+          }}
+        />
+      )}
       {deleting && kept && (
         <Dialog title={extend('keepTitle')} narrow onClose={() => setDeleting(false)} testid="keep-dialog">
           <p>{extend('keep', { n: kept.count, at: dateTime(kept.last_opening) })}</p>

@@ -63,7 +63,7 @@ export function ExtendDialog({ id, onClose }: { id: string; onClose: () => void 
   )
 }
 
-export function OpenBids({ guard }: { guard: GuardView }) {
+export function OpenBids({ guard, advice }: { guard: GuardView; advice?: string }) {
   return (
     <Note tone="danger" title={t('stopped', { n: guard.open.length })} testid="phone-bids">
       <ul class="stack-s bids-list">
@@ -74,7 +74,7 @@ export function OpenBids({ guard }: { guard: GuardView }) {
           </li>
         ))}
       </ul>
-      <p>{either(guard.advice_zh, guard.advice_en)}</p>
+      <p>{advice ?? either(guard.advice_zh, guard.advice_en)}</p>
       <p>
         {t('call', { name: providerName(guard.provider) })}{' '}
         {guard.provider.phones.map((n) => (

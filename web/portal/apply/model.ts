@@ -90,6 +90,8 @@ export interface Application extends Summary {
   reasons: Reason[]
   shipment?: { carrier: string; number?: string; at: string; by: Actor }
   replaces?: string
+  // How its certificate stands, extensions included.
+  standing?: { certificate: string; state: string; not_after: string }
   history: { at: string; act: string; by: Actor; note?: string }[]
   changes?: string[]
   differs?: string[]

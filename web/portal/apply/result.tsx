@@ -1,10 +1,11 @@
 // What became of it, and what happens next.
 import { useState } from 'preact/hooks'
-import { visible } from '../../shared/format'
+import { date, visible } from '../../shared/format'
 import { either } from '../../shared/i18n'
 import type { Provider } from '../../shared/model'
 import { type Problem, asProblem } from '../../shared/problem'
 import { Button, Dialog, Icon, type IconName, ProblemNote, announce } from '../../shared/ui'
+import { RevokeDialog } from '../certificates/revoke'
 import { SessionPanel } from '../flow/panel'
 import { useSession } from '../flow/session'
 import { useDraft } from '../draft'
@@ -17,6 +18,29 @@ import type { Application } from './model'
 import { a } from './words'
 
 export function ResultStep(p: StepProps) {
+  const { x } = p
+  // The dialog stays when the certificate has been made: it tells of it, and is closed
+  // by the person.
+  const [collecting, change, clear] = useDraft<Collecting>(`collect-${x.id}`, { open: false, session: '' })
+  return (
+    <>
+      <Outcome {...p} onCollect={() => change({ open: true, session: '' })} />
+      {collecting.open && (
+        <CollectDialog
+          x={x}
+          resume={collecting.session}
+          remember={(session) => change({ session })}
+          onClose={() => {
+            clear()
+            p.reload()
+          }}
+        />
+      )}
+    </>
+  )
+}
+
+function Outcome(p: StepProps & { onCollect: () => void }) {
   const { x } = p
   const providers = useProviders()
   const provider = providers.data?.find((q) => q.id === x.provider.id)
@@ -40,7 +64,13 @@ export function ResultStep(p: StepProps) {
       return x.medium === 'mobile' ? (
         <Result icon="phone" tone="good" title={a('makingTitle')}>
           <p>{a('makingMobile')}</p>
-          {x.acts.includes('collect') && <Collect {...p} />}
+          {x.acts.includes('collect') && (
+            <div class="row">
+              <Button kind="primary" size="large" onClick={p.onCollect} testid="collect">
+                {a('collect')}
+              </Button>
+            </div>
+          )}
         </Result>
       ) : (
         <Result icon="usb" tone="good" title={a('makingTitle')}>
@@ -76,9 +106,10 @@ function Result(p: { icon: IconName; tone: 'plain' | 'good' | 'warn'; title: str
   )
 }
 
-function IssuedResult({ x, onChange }: StepProps) {
+function IssuedResult({ x, onChange, reload }: StepProps) {
   const [problem, setProblem] = useState<Problem | undefined>(undefined)
   const [busy, setBusy] = useState(false)
+  const [losing, setLosing] = useState(false)
   const replace = async () => {
     setBusy(true)
     setProblem(undefined)
@@ -87,18 +118,30 @@ function IssuedResult({ x, onChange }: StepProps) {
       announce(a('replaceDone'))
     } catch (e) {
       setProblem(asProblem(e))
+      reload()
     }
     setBusy(false)
   }
+  const now = x.standing
+  const ended = now && now.state !== 'active'
   const s = x.shipment
   const text = x.medium === 'mobile' ? a('issuedMobile') : s && s.carrier !== 'pickup' ? a('issuedUkey', { carrier: visible(s.carrier), number: visible(s.number ?? '') }) : a('issuedPickup')
+  const replaceable = x.acts.includes('replace')
   return (
-    <Result icon="certificate" tone="good" title={a('issuedTitle')}>
-      <p>{text}</p>
+    <Result icon="certificate" tone={ended ? 'warn' : 'good'} title={!ended ? a('issuedTitle') : a(now.state === 'revoked' ? 'revokedTitle' : 'expiredTitle')}>
+      <p>{!ended ? text : replaceable ? a('replaceText', { date: date(now.not_after) }) : a(now.state === 'revoked' ? 'revokedText' : 'expiredText')}</p>
       <div class="row">
-        <Button kind="primary" onClick={() => (x.medium === 'mobile' ? toBinding(x.provider.id) : go('bindings'))} testid="bind-issued">
-          {a('toBindings')}
-        </Button>
+        {replaceable ? (
+          <Button kind="primary" busy={busy} onClick={() => void replace()} testid="replace">
+            {a('replace')}
+          </Button>
+        ) : (
+          !ended && (
+            <Button kind="primary" onClick={() => (x.medium === 'mobile' ? toBinding(x.provider.id) : go('bindings'))} testid="bind-issued">
+              {a('toBindings')}
+            </Button>
+          )
+        )}
         {x.order && x.amount_fen > 0 && (
           <Button onClick={() => go('invoice', x.order)} testid="invoice">
             {a('invoice')}
@@ -106,13 +149,26 @@ function IssuedResult({ x, onChange }: StepProps) {
         )}
       </div>
       {problem && <ProblemNote problem={problem} />}
-      {x.acts.includes('replace') && (
+      {now && !ended && !x.masked && (
         <p class="small muted">
-          {a('replaceText')}{' '}
-          <Button size="small" kind="quiet" busy={busy} onClick={() => void replace()} testid="replace">
-            {a('replace')}
+          {a(x.medium === 'mobile' ? 'lostPhone' : 'lostKey')}{' '}
+          <Button size="small" kind="quiet-danger" onClick={() => setLosing(true)} testid="lost">
+            {a('lost')}
           </Button>
         </p>
+      )}
+      {losing && now && (
+        <RevokeDialog
+          id={now.certificate}
+          holder={x.holder}
+          first="key_compromise"
+          onClose={() => setLosing(false)}
+          onDone={() => {
+            setLosing(false)
+            if (x.medium === 'mobile') void replace()
+            else reload()
+          }}
+        />
       )}
     </Result>
   )
@@ -124,30 +180,6 @@ interface Collecting {
 }
 
 // 领取证书: the phone makes the key, and collects the certificate by scanning.
-function Collect({ x, reload }: StepProps) {
-  const [state, change, clear] = useDraft<Collecting>(`collect-${x.id}`, { open: false, session: '' })
-  return (
-    <>
-      <div class="row">
-        <Button kind="primary" size="large" onClick={() => change({ open: true, session: '' })} testid="collect">
-          {a('collect')}
-        </Button>
-      </div>
-      {state.open && (
-        <CollectDialog
-          x={x}
-          resume={state.session}
-          remember={(session) => change({ session })}
-          onClose={() => {
-            clear()
-            reload()
-          }}
-        />
-      )}
-    </>
-  )
-}
-
 function CollectDialog({ x, resume, remember, onClose }: { x: Application; resume: string; remember: (id: string) => void; onClose: () => void }) {
   const running = useSession({ purpose: 'enroll', application: x.id }, resume || undefined, (id) => remember(id ?? ''))
   const leave = () => {
@@ -155,7 +187,7 @@ function CollectDialog({ x, resume, remember, onClose }: { x: Application; resum
     onClose()
   }
   return (
-    <Dialog title={a('collectTitle')} onClose={running.session?.state === 'accepted' ? undefined : leave} testid="collect-dialog" fallback='[data-testid="collect"]'>
+    <Dialog title={a('collectTitle')} onClose={running.session?.state === 'accepted' ? undefined : leave} testid="collect-dialog" fallback='[data-testid="bind-issued"]'>
       <p class="session-for">
         <strong>{visible(x.holder)}</strong>
         <span class="badge">{either(x.product_name.zh, x.product_name.en)}</span>

@@ -64,10 +64,20 @@ export interface Order {
   refunds: Refund[]
 }
 
+// A reviewer's decision until it takes effect.
+export interface ReviewDecision {
+  accept: boolean
+  reason?: string
+  due: string
+  mine: boolean
+}
+
 export interface QueuedOrder extends Order {
   since: string
   account: string
   organisation: string
+  decision?: ReviewDecision
+  acts: ('decide' | 'received' | 'refunded' | 'undo')[]
 }
 
 // Something can still change without the person's doing.

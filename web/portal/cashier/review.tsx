@@ -3,20 +3,42 @@ import { useState } from 'preact/hooks'
 import { query } from '../../shared/api'
 import { dateTime, money } from '../../shared/format'
 import { dictionary } from '../../shared/i18n'
-import type { Page } from '../../shared/model'
 import { type Problem, asProblem } from '../../shared/problem'
-import { Blank, Button, Dialog, ErrorSummary, Field, type Mistake, ProblemNote, Waiting, announce } from '../../shared/ui'
-import { useLoad } from '../load'
+import { Button, Dialog, ErrorSummary, Field, type Mistake, ProblemNote, announce } from '../../shared/ui'
+import { useDraft } from '../draft'
+import { Cell, Filters, List, usePages } from '../list'
+import { Picker } from '../picker'
 import { call, download } from '../state'
+import { DecisionBadge, Undo, useUndo } from '../undo'
 import { w } from '../words'
 import type { Order, QueuedOrder } from './model'
-import { c, methodName } from './words'
+import { c, methodName, stateName } from './words'
 
 const say = dictionary(
   {
     lead: '线下转账的付款凭证，以及需要人工退回的款项。等待最久的在最前面。',
     empty: '没有等待处理的付款',
     emptyText: '新的转账凭证提交后会显示在这里。',
+    which: '显示',
+    waiting: '等待处理',
+    transfers: '等待到账的转账',
+    leadTransfers: '选择了线下转账、还没有上传凭证的订单。银行流水中查到款项后，可以直接登记到账。',
+    leadNumber: '按订单编号查找的结果。清空编号后查找，可以回到列表。',
+    emptyTransfers: '没有等待到账的转账',
+    emptyTransfersText: '付款人选择线下转账后会显示在这里。',
+    numberHint: '转账附言中的完整编号',
+    find: '查找',
+    noneNumber: '没有这个编号的订单',
+    noneNumberText: '请核对订单编号，共 20 位数字。',
+    awaited: '等待付款',
+    accepted: '已确认到账',
+    rejected: '已退回凭证',
+    received: '登记到账',
+    receivedTitle: '登记这笔订单已到账？',
+    receivedText: '登记后订单 {number}（{who}，{amount}）变为已支付，申请人可以继续办理，并会收到通知。此操作不能撤销，请先核对银行流水的金额与付款人。',
+    statement: '银行流水号或对账单日期',
+    statementHint: '记入订单记录和审计记录，以便日后核对',
+    needStatement: '请填写银行流水号或对账单日期',
     since: '提交时间',
     who: '付款人',
     proof: '付款凭证',
@@ -46,6 +68,26 @@ const say = dictionary(
     lead: 'Proofs of bank transfers, and refunds that have to be made by hand. What has waited longest is first.',
     empty: 'No payment waits',
     emptyText: 'New proofs of transfers are shown here.',
+    which: 'Show',
+    waiting: 'Waiting for a decision',
+    transfers: 'Transfers that are awaited',
+    leadTransfers: 'Orders that are to be paid by transfer, and whose payer has uploaded no proof. Once the money stands on the bank statement, record it here.',
+    leadNumber: 'The order with this number. Empty the field and press Find to come back to the list.',
+    emptyTransfers: 'No transfer is awaited',
+    emptyTransfersText: 'Orders are listed here when their payer chooses to transfer the money.',
+    numberHint: 'All of it, from the transfer’s remark',
+    find: 'Find',
+    noneNumber: 'No order has this number',
+    noneNumberText: 'Compare the number: it has 20 figures.',
+    awaited: 'Awaiting the money',
+    accepted: 'Accepted',
+    rejected: 'Rejected',
+    received: 'Record as received',
+    receivedTitle: 'Has the money for this order arrived?',
+    receivedText: 'The order {number} ({who}, {amount}) is paid then; the applicant can go on, and is told. This cannot be undone: compare the amount and the payer with the bank statement first.',
+    statement: 'Transaction number, or date of the statement',
+    statementHint: 'Kept with the order and in the audit log, to compare later',
+    needStatement: 'Enter the transaction number or the date of the statement',
     since: 'Handed in at',
     who: 'Payer',
     proof: 'Proof',
@@ -73,48 +115,85 @@ const say = dictionary(
   },
 )
 
-type Act = { kind: 'accept' | 'reject' | 'refund'; order: QueuedOrder }
+type Act = { kind: 'accept' | 'reject' | 'refund' | 'received'; order: QueuedOrder }
+
+const lists = ['waiting', 'transfers'] as const
 
 export function PaymentReviewPage() {
-  const list = useLoad((signal) => call<Page<QueuedOrder>>('GET', `/v1/review/payments${query({ limit: 100 })}`, { signal }), [])
+  const [view, change] = useDraft<{ list: (typeof lists)[number]; number: string }>('review-payments', { list: 'waiting', number: '' })
+  const [typed, setTyped] = useState(view.number)
+  const list = usePages<QueuedOrder>((cursor) => `/v1/review/payments${query({ list: view.list, number: view.number, limit: 20, cursor })}`)
   const [act, setAct] = useState<Act | undefined>(undefined)
   const [gone, setGone] = useState(false)
-  const items = list.data?.items
+  const undoing = useUndo((id) => `/v1/review/payments/${id}/undo`, list.reload)
   return (
-    <div class="stack page-body">
-      <h1>{w('reviewPayments')}</h1>
-      <p class="lead">{say('lead')}</p>
-      {gone && <p role="status">{say('gone')}</p>}
-      {list.problem && <ProblemNote problem={list.problem} meaning={w('loadFailed')} onRetry={list.reload} retryText={w('reload')} testid="failed" />}
-      <section class="card" aria-label={w('reviewPayments')}>
-        {!items ? (
-          !list.problem && <Waiting testid="loading" />
-        ) : items.length === 0 ? (
-          <Blank icon="inbox" title={say('empty')} testid="empty">
-            <p>{say('emptyText')}</p>
-          </Blank>
-        ) : (
-          <div class="table-box">
-            <table class="table">
-              <thead>
-                <tr>
-                  <th scope="col">{c('number')}</th>
-                  <th scope="col">{say('who')}</th>
-                  <th scope="col">{c('amount')}</th>
-                  <th scope="col">{say('since')}</th>
-                  <th scope="col">{c('state')}</th>
-                  <th scope="col">{c('acts')}</th>
-                </tr>
-              </thead>
-              <tbody>
-                {items.map((o) => (
-                  <Row key={o.id} order={o} onAct={(kind) => setAct({ kind, order: o })} />
-                ))}
-              </tbody>
-            </table>
-          </div>
-        )}
-      </section>
+    <List
+      title={w('reviewPayments')}
+      lead={say(view.number ? 'leadNumber' : view.list === 'waiting' ? 'lead' : 'leadTransfers')}
+      filters={
+        <Filters onFind={() => change({ number: typed.replace(/\D/g, '') })}>
+          <Picker
+            id="payments-list"
+            label={say('which')}
+            value={view.list}
+            onChange={(value) => {
+              setTyped('')
+              change({ list: value as 'waiting', number: '' })
+            }}
+            options={lists.map((l) => ({ value: l, title: say(l) }))}
+          />
+          <Field id="payments-number" label={c('number')} type="search" placeholder={say('numberHint')} value={typed} onInput={setTyped} maxLength={32} testid="payments-number" />
+          <Button submit testid="find">
+            {say('find')}
+          </Button>
+        </Filters>
+      }
+      notes={gone && <p role="status">{say('gone')}</p>}
+      caption={w('reviewPayments')}
+      list={list}
+      row={(o) => ({ id: o.id, testid: 'payment-row', state: o.state })}
+      empty={
+        view.number
+          ? { icon: 'search', title: say('noneNumber'), text: say('noneNumberText') }
+          : { icon: 'inbox', title: say(view.list === 'waiting' ? 'empty' : 'emptyTransfers'), text: say(view.list === 'waiting' ? 'emptyText' : 'emptyTransfersText') }
+      }
+      keys
+      columns={[
+        { head: c('number'), class: 'nums', cell: (o) => <Cell sub={[o.lines.map((l) => l.name).join(w('listSeparator'))]}>{o.number}</Cell> },
+        { head: say('who'), cell: (o) => <Cell sub={[o.organisation]}>{o.account}</Cell> },
+        { head: c('amount'), class: 'nums', cell: (o) => money(o.acts.includes('refunded') ? (owed(o)?.amount_fen ?? o.amount_fen) : o.amount_fen) },
+        { head: say('since'), class: 'nums', cell: (o) => dateTime(o.since) },
+        { head: c('state'), cell: (o) => <Standing order={o} /> },
+      ]}
+      acts={(o) => (
+        <>
+          {o.decision && <Undo decision={o.decision} {...undoing(o.id)} />}
+          {o.acts.includes('decide') && (
+            <>
+              <Button kind="quiet" size="small" testid="proof-see" onClick={() => void download(`/v1/orders/${o.id}/proof`, `${o.number}`)}>
+                {say('see')}
+              </Button>
+              <Button kind="quiet" size="small" testid="proof-accept" onClick={() => setAct({ kind: 'accept', order: o })}>
+                {say('accept')}
+              </Button>
+              <Button kind="quiet-danger" size="small" testid="proof-reject" onClick={() => setAct({ kind: 'reject', order: o })}>
+                {say('reject')}
+              </Button>
+            </>
+          )}
+          {o.acts.includes('received') && (
+            <Button kind="quiet" size="small" testid="payment-received" onClick={() => setAct({ kind: 'received', order: o })}>
+              {say('received')}
+            </Button>
+          )}
+          {o.acts.includes('refunded') && (
+            <Button kind="quiet" size="small" testid="refund-done" onClick={() => setAct({ kind: 'refund', order: o })}>
+              {say('refunded')}
+            </Button>
+          )}
+        </>
+      )}
+    >
       {act && (
         <ActDialog
           act={act}
@@ -127,7 +206,7 @@ export function PaymentReviewPage() {
           }}
         />
       )}
-    </div>
+    </List>
   )
 }
 
@@ -135,59 +214,13 @@ function owed(o: QueuedOrder) {
   return o.refunds.find((r) => r.state === 'by_hand')
 }
 
-function Row({ order, onAct }: { order: QueuedOrder; onAct: (kind: Act['kind']) => void }) {
-  const refund = owed(order)
-  const proof = order.attempt?.state === 'review'
-  return (
-    <tr data-testid="payment-row">
-      <td class="nums" data-label={c('number')}>
-        <div>
-          {order.number}
-          <span class="cell-sub">{order.lines.map((l) => l.name).join(w('listSeparator'))}</span>
-        </div>
-      </td>
-      <td data-label={say('who')}>
-        <div>
-          {order.account}
-          <span class="cell-sub">{order.organisation}</span>
-        </div>
-      </td>
-      <td class="nums" data-label={c('amount')}>
-        {money(proof ? order.amount_fen : (refund?.amount_fen ?? order.amount_fen))}
-      </td>
-      <td class="nums" data-label={say('since')}>
-        {dateTime(order.since)}
-      </td>
-      <td data-label={c('state')}>
-        <div>
-          {proof ? say('proof') : say('refund')}
-          {!proof && refund && <span class="cell-sub">{[methodName(refund.provider), refund.note].filter(Boolean).join(' · ')}</span>}
-        </div>
-      </td>
-      <td data-label={c('acts')}>
-        <div class="acts">
-          {proof && (
-            <>
-              <Button kind="quiet" size="small" testid="proof-see" onClick={() => void download(`/v1/orders/${order.id}/proof`, `${order.number}`)}>
-                {say('see')}
-              </Button>
-              <Button kind="quiet" size="small" testid="proof-accept" onClick={() => onAct('accept')}>
-                {say('accept')}
-              </Button>
-              <Button kind="quiet-danger" size="small" testid="proof-reject" onClick={() => onAct('reject')}>
-                {say('reject')}
-              </Button>
-            </>
-          )}
-          {!proof && refund && (
-            <Button kind="quiet" size="small" testid="refund-done" onClick={() => onAct('refund')}>
-              {say('refunded')}
-            </Button>
-          )}
-        </div>
-      </td>
-    </tr>
-  )
+// What is to be done about it, or what was decided and still can be undone.
+function Standing({ order: o }: { order: QueuedOrder }) {
+  const refund = owed(o)
+  if (o.decision) return <DecisionBadge decision={o.decision} yes={say('accepted')} no={say('rejected')} />
+  if (o.acts.includes('decide')) return <>{say('proof')}</>
+  if (refund) return <Cell sub={[[methodName(refund.provider), refund.note].filter(Boolean).join(' · ')]}>{say('refund')}</Cell>
+  return <Cell sub={[o.paid_at && dateTime(o.paid_at)]}>{o.acts.includes('received') ? say('awaited') : stateName(o)}</Cell>
 }
 
 function ActDialog({ act, onClose, onDone }: { act: Act; onClose: () => void; onDone: (late: boolean) => void }) {
@@ -198,8 +231,8 @@ function ActDialog({ act, onClose, onDone }: { act: Act; onClose: () => void; on
   const [problem, setProblem] = useState<Problem | undefined>(undefined)
   const refund = owed(order)
   const send = async () => {
-    if (kind === 'reject' && !text.trim()) {
-      setMistakes([{ field: 'reason', text: say('needReason') }])
+    if ((kind === 'reject' || kind === 'received') && !text.trim()) {
+      setMistakes([{ field: 'reason', text: say(kind === 'reject' ? 'needReason' : 'needStatement') }])
       return
     }
     setMistakes([])
@@ -208,6 +241,8 @@ function ActDialog({ act, onClose, onDone }: { act: Act; onClose: () => void; on
     try {
       if (kind === 'refund') {
         await call<Order>('POST', `/v1/review/payments/${order.id}/refunded`, { body: { refund: refund?.id ?? '', note: text.trim() } })
+      } else if (kind === 'received') {
+        await call<Order>('POST', `/v1/review/payments/${order.id}/received`, { body: { note: text.trim() } })
       } else {
         await call<Order>('POST', `/v1/review/payments/${order.id}/decide`, { body: { proof: order.attempt?.proof ?? '', accept: kind === 'accept', reason: text.trim() } })
       }
@@ -215,18 +250,19 @@ function ActDialog({ act, onClose, onDone }: { act: Act; onClose: () => void; on
     } catch (e) {
       const p = asProblem(e)
       // Two reviewers at once: the first has decided, and there is nothing left to do.
-      if (p.code === 'payment_proof_state_wrong' || p.code === 'refund_state_wrong') onDone(true)
+      if (p.code === 'payment_proof_state_wrong' || p.code === 'refund_state_wrong' || p.code === 'order_state_wrong') onDone(true)
       else setProblem(p)
       setBusy(false)
     }
   }
-  const title = { accept: say('acceptTitle'), reject: say('rejectTitle'), refund: say('refundTitle') }[kind]
+  const title = { accept: say('acceptTitle'), reject: say('rejectTitle'), refund: say('refundTitle'), received: say('receivedTitle') }[kind]
   return (
     <Dialog title={title} onClose={onClose} narrow testid="payment-dialog">
       <div class="stack">
         <p>
           {kind === 'accept' && say('acceptText', { number: order.number, amount: money(order.amount_fen) })}
           {kind === 'reject' && say('rejectText')}
+          {kind === 'received' && say('receivedText', { number: order.number, amount: money(order.amount_fen), who: order.organisation || order.account })}
           {kind === 'refund' && say('refundText', { amount: money(refund?.amount_fen ?? 0) })}
         </p>
         <ErrorSummary mistakes={mistakes} />
@@ -242,8 +278,8 @@ function ActDialog({ act, onClose, onDone }: { act: Act; onClose: () => void; on
         {kind !== 'accept' && (
           <Field
             id="reason"
-            label={kind === 'reject' ? say('reason') : say('note')}
-            hint={kind === 'refund' ? say('noteHint') : undefined}
+            label={say(kind === 'reject' ? 'reason' : kind === 'received' ? 'statement' : 'note')}
+            hint={kind === 'refund' ? say('noteHint') : kind === 'received' ? say('statementHint') : undefined}
             value={text}
             onInput={setText}
             error={mistakes[0]?.text}
@@ -254,7 +290,7 @@ function ActDialog({ act, onClose, onDone }: { act: Act; onClose: () => void; on
         {problem && <ProblemNote problem={problem} />}
         <div class="row">
           <Button kind={kind === 'reject' ? 'danger' : 'primary'} busy={busy} onClick={() => void send()} testid="payment-go">
-            {{ accept: say('accept'), reject: say('reject'), refund: say('refunded') }[kind]}
+            {{ accept: say('accept'), reject: say('reject'), refund: say('refunded'), received: say('received') }[kind]}
           </Button>
           <Button onClick={onClose}>{w('cancel')}</Button>
         </div>

@@ -1,12 +1,16 @@
-// 证书管理: what was issued for this account or, for its admin, the organisation.
-import { useState } from 'preact/hooks'
+// 证书管理: what was issued for this account or, for its admin, the organisation; staff
+// looks for any.
+import { useEffect, useState } from 'preact/hooks'
 import { query } from '../../shared/api'
 import { date, serialEnd, visible } from '../../shared/format'
 import { either } from '../../shared/i18n'
-import type { Page } from '../../shared/model'
-import { Blank, Button, ProblemCode, ProblemNote, Waiting } from '../../shared/ui'
+import type { Organisation, Page } from '../../shared/model'
+import { Button, Field, Icon } from '../../shared/ui'
 import { useDraft } from '../draft'
+import { Cell, Filters, List, usePages } from '../list'
 import { useLoad } from '../load'
+import { beginning } from '../operator/find'
+import { Picker } from '../picker'
 import { go } from '../router'
 import { call, has } from '../state'
 import { mediumShort, providerName, w } from '../words'
@@ -20,75 +24,87 @@ export function StateBadge({ state }: { state: string }) {
   return <span class={`badge ${tone}`}>{stateName(state)}</span>
 }
 
+const scopes = ['organisation', 'mine', 'all'] as const
+type Scope = (typeof scopes)[number]
+
+// What staff looks for. serial and organisation are what is asked of the server.
+interface View {
+  scope: Scope | ''
+  text: string
+  serial: string
+  organisation: string
+}
+
 export function CertificatesPage() {
-  const admin = has('admin')
-  const [view, change] = useDraft<{ scope: 'mine' | 'organisation' }>('certificates', { scope: admin ? 'organisation' : 'mine' })
-  const [cursors, setCursors] = useState<string[]>([''])
+  const staff = has('reviewer') || has('operator')
+  const open = scopes.filter((s) => (s === 'organisation' ? has('admin') : s === 'mine' ? has('admin') || has('employee') : staff))
+  const [view, change] = useDraft<View>('certificates', { scope: '', text: '', serial: '', organisation: '' })
   const [details, setDetails] = useState<CertificateRecord | undefined>(undefined)
   const [revoking, setRevoking] = useState<CertificateRecord | undefined>(undefined)
-  const cursor = cursors[cursors.length - 1] ?? ''
-  const scope = admin ? view.scope : 'mine'
-  const list = useLoad((signal) => call<Page<CertificateRecord>>('GET', `/v1/certificates${query({ scope, limit: 20, cursor })}`, { signal }), [scope, cursor])
-  const items = list.data?.items
+  const scope = open.find((s) => s === view.scope) ?? open[0] ?? 'mine'
+  const all = scope === 'all'
+  const asked = all ? { serial: view.serial, organisation: view.serial ? '' : view.organisation } : {}
+  const list = usePages<CertificateRecord>((cursor) => `/v1/certificates${query({ scope, ...asked, limit: 20, cursor })}`)
+  const looking = all && (view.serial !== '' || view.organisation !== '')
   return (
-    <div class="stack page-body">
-      <div class="row-between">
-        <h1>{w('certificates')}</h1>
-        {admin && (
+    <List
+      title={w('certificates')}
+      lead={all ? c(looking ? 'leadFound' : 'leadStaff') : c('lead')}
+      buttons={
+        open.length > 1 && (
           <label class="filters-state">
             <span>{c('scope')}</span>
-            <select
-              class="input"
-              value={view.scope}
-              data-testid="certificates-scope"
-              onChange={(e) => {
-                setCursors([''])
-                change({ scope: e.currentTarget.value as 'mine' | 'organisation' })
-              }}
-            >
-              <option value="organisation">{c('organisation')}</option>
-              <option value="mine">{c('mine')}</option>
+            <select class="input" value={scope} data-testid="certificates-scope" onChange={(e) => change({ scope: e.currentTarget.value as Scope })}>
+              {open.map((s) => (
+                <option key={s} value={s}>
+                  {c(s)}
+                </option>
+              ))}
             </select>
           </label>
-        )}
-      </div>
-      <p class="lead">{c('lead')}</p>
-      {list.problem && items && <ProblemNote problem={list.problem} onRetry={list.reload} retryText={w('reload')} />}
-      <section class="card" aria-label={c('caption')}>
-        {!items ? (
-          list.problem ? (
-            <Blank icon={list.problem.status === 403 ? 'lock' : 'warn'} title={list.problem.title} testid="failed">
-              <p>{c('failed')}</p>
-              <Button kind="primary" onClick={list.reload} testid="retry">
-                {w('reload')}
-              </Button>
-              <ProblemCode problem={list.problem} />
-            </Blank>
-          ) : (
-            <Waiting text={c('loading')} testid="loading" />
-          )
-        ) : items.length > 0 ? (
-          <Table items={items} busy={list.loading} onDetails={setDetails} onRevoke={setRevoking} />
-        ) : (
-          <Blank icon="certificate" title={c('emptyTitle')} testid="certificates-empty">
-            <p>{c('emptyText')}</p>
-            <Button kind="primary" onClick={() => go('apply')}>
-              {c('apply')}
+        )
+      }
+      filters={all && <Find view={view} change={change} />}
+      caption={c('caption')}
+      list={list}
+      row={(x) => ({ id: x.id, testid: 'certificate-row', state: x.state })}
+      empty={
+        all
+          ? { icon: 'search', title: c(looking ? 'noneTitle' : 'noneRevoked'), text: c(looking ? 'noneText' : 'noneRevokedText') }
+          : {
+              icon: 'certificate',
+              title: c('emptyTitle'),
+              text: c('emptyText'),
+              act: (
+                <Button kind="primary" onClick={() => go('apply')}>
+                  {c('apply')}
+                </Button>
+              ),
+            }
+      }
+      loading={c('loading')}
+      failed={c('failed')}
+      columns={[
+        { head: c('holder'), cell: (x) => <Cell strong={holderOf(x)} sub={[x.holder_name && visible(x.organisation_name)]} /> },
+        { head: c('product'), cell: (x) => <Cell sub={[`${providerName(x.provider)} · ${mediumShort(x.medium)}`]}>{either(x.product_name.zh, x.product_name.en)}</Cell> },
+        { head: c('serial'), cell: (x) => <span class="mono small nowrap">{x.serial ? serialEnd(x.serial) : '—'}</span> },
+        { head: c('term'), class: 'nums nowrap', cell: (x) => (x.fingerprint ? date(x.not_after) : '—') },
+        { head: c('account'), cell: (x) => visible(x.account.name) },
+        { head: c('state'), cell: (x) => <Cell sub={[x.state === 'revoked' && x.ended_at && <span class="nums">{date(x.ended_at)}</span>]}><StateBadge state={x.state} /></Cell> },
+      ]}
+      acts={(x) => (
+        <>
+          <Button kind="quiet" size="small" label={c('detailsOf', { holder: holderOf(x) })} onClick={() => setDetails(x)} testid="certificate-details">
+            {c('details')}
+          </Button>
+          {x.acts.includes('revoke') && (
+            <Button kind="quiet-danger" size="small" label={c('revokeOf', { holder: holderOf(x) })} onClick={() => setRevoking(x)} testid="revoke">
+              {c('revoke')}
             </Button>
-          </Blank>
-        )}
-        {(cursors.length > 1 || list.data?.next) && (
-          <nav class="pager" aria-label={c('pages')}>
-            <Button size="small" off={cursors.length === 1} onClick={() => setCursors(cursors.slice(0, -1))}>
-              {c('previous')}
-            </Button>
-            <span class="nums">{c('page', { n: cursors.length })}</span>
-            <Button size="small" off={!list.data?.next} onClick={() => setCursors([...cursors, list.data?.next ?? ''])}>
-              {c('nextPage')}
-            </Button>
-          </nav>
-        )}
-      </section>
+          )}
+        </>
+      )}
+    >
       {details && (
         <CertificateDetails
           record={details}
@@ -102,7 +118,9 @@ export function CertificatesPage() {
       {revoking && (
         <RevokeDialog
           id={revoking.id}
-          holder={revoking.holder_name || revoking.organisation_name}
+          holder={holderOf(revoking)}
+          about={`${either(revoking.product_name.zh, revoking.product_name.en)} ${serialEnd(revoking.serial ?? '')}`}
+          staff={all}
           onClose={() => setRevoking(undefined)}
           onDone={() => {
             setRevoking(undefined)
@@ -110,78 +128,54 @@ export function CertificatesPage() {
           }}
         />
       )}
-    </div>
+    </List>
   )
 }
 
-interface TableProps {
-  items: CertificateRecord[]
-  busy: boolean
-  onDetails: (x: CertificateRecord) => void
-  onRevoke: (x: CertificateRecord) => void
+function holderOf(x: CertificateRecord): string {
+  return visible(x.holder_name || x.organisation_name)
 }
 
-function Table(p: TableProps) {
+// A serial number stands in hex everywhere; what else is typed is an organisation, and
+// so are eighteen characters that begin with a figure: a credit code.
+const serialLike = /^(?![0-9].{17}$)[0-9a-f]{6,64}$/i
+
+function Find({ view, change }: { view: View; change: (part: Partial<View>) => void }) {
+  const [typed, setTyped] = useState(view.text)
+  const organisations = useLoad(
+    async (signal) => ({
+      of: view.text,
+      items: view.text ? (await call<Page<Organisation>>('GET', `/v1/organisations${query({ ...beginning(view.text), limit: 50 })}`, { signal })).items : [],
+    }),
+    [view.text],
+  )
+  const found = organisations.data?.of === view.text ? organisations.data.items : []
+  const find = () => {
+    const text = typed.trim()
+    const serial = text.replace(/[\s:]/g, '')
+    change({ text, serial: serialLike.test(serial) ? serial : '', organisation: '' })
+  }
+  // One organisation is what was meant; of several one is chosen.
+  const only = found.length === 1 ? found[0]?.id : undefined
+  useEffect(() => {
+    if (only && view.serial === '' && view.organisation === '') change({ organisation: only })
+  }, [only, view.serial, view.organisation])
   return (
-    <div class="table-box" aria-busy={p.busy ? 'true' : undefined}>
-      <table class="table" role="table" aria-label={c('caption')}>
-        <thead role="rowgroup">
-          <tr role="row">
-            {(['holder', 'product', 'serial', 'term', 'account', 'state', 'acts'] as const).map((k) => (
-              <th key={k} role="columnheader" scope="col">
-                {c(k)}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody role="rowgroup">
-          {p.items.map((x) => {
-            const holder = visible(x.holder_name || x.organisation_name)
-            return (
-              <tr key={x.id} role="row" data-testid="certificate-row" data-id={x.id} data-state={x.state}>
-                <td role="cell" data-label={c('holder')}>
-                  <span class="cell-stack">
-                    <strong>{holder}</strong>
-                    {x.holder_name && <span class="cell-sub">{visible(x.organisation_name)}</span>}
-                  </span>
-                </td>
-                <td role="cell" data-label={c('product')}>
-                  <span class="cell-stack">
-                    <span>{either(x.product_name.zh, x.product_name.en)}</span>
-                    <span class="cell-sub">
-                      {providerName(x.provider)} · {mediumShort(x.medium)}
-                    </span>
-                  </span>
-                </td>
-                <td role="cell" data-label={c('serial')}>
-                  <span class="mono small nowrap">{x.serial ? serialEnd(x.serial) : '—'}</span>
-                </td>
-                <td role="cell" data-label={c('term')} class="nums nowrap">
-                  {x.fingerprint ? date(x.not_after) : '—'}
-                </td>
-                <td role="cell" data-label={c('account')}>
-                  {visible(x.account.name)}
-                </td>
-                <td role="cell" data-label={c('state')}>
-                  <StateBadge state={x.state} />
-                </td>
-                <td role="cell" class="col-acts">
-                  <span class="acts">
-                    <Button kind="quiet" size="small" label={c('detailsOf', { holder })} onClick={() => p.onDetails(x)} testid="certificate-details">
-                      {c('details')}
-                    </Button>
-                    {x.acts.includes('revoke') && (
-                      <Button kind="quiet-danger" size="small" label={c('revokeOf', { holder })} onClick={() => p.onRevoke(x)} testid="revoke">
-                        {c('revoke')}
-                      </Button>
-                    )}
-                  </span>
-                </td>
-              </tr>
-            )
-          })}
-        </tbody>
-      </table>
-    </div>
+    <Filters onFind={find}>
+      <Field id="find-certificates" label={c('find')} hint={c('findHint')} type="search" value={typed} onInput={setTyped} maxLength={128} testid="certificates-find" />
+      {view.serial === '' && found.length > 1 && (
+        <Picker
+          id="certificates-organisation"
+          label={c('which')}
+          value={view.organisation}
+          onChange={(organisation) => change({ organisation })}
+          options={[{ value: '', title: c('choose') }, ...found.map((o) => ({ value: o.id, title: `${visible(o.name)} ${o.credit_code}` }))]}
+        />
+      )}
+      <Button submit testid="find">
+        <Icon name="search" />
+        {c('findDo')}
+      </Button>
+    </Filters>
   )
 }

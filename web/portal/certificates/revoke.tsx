@@ -1,4 +1,4 @@
-// 注销证书: what will be different afterwards, why, and the one button that does it.
+// 吊销证书: what will be different afterwards, why, and the one button that does it.
 import { useState } from 'preact/hooks'
 import { visible } from '../../shared/format'
 import { type Problem, asProblem } from '../../shared/problem'
@@ -6,19 +6,22 @@ import { Button, Choices, Dialog, ErrorSummary, Note, ProblemNote, announce } fr
 import { BidsWarning } from '../renew/warning'
 import { call } from '../state'
 import { w } from '../words'
-import { c, reasons } from './words'
+import { c, reasons, staffReasons } from './words'
 
 interface Props {
   id: string
   holder: string
+  about?: string // which of the holder's it is
   bound?: boolean
+  staff?: boolean // revoked by the authority or the operator, for somebody else
+  first?: string // the reason that suggests itself
   foreign?: string // the provider's name, where another authority has issued it
   onClose: () => void
   onDone: () => void
 }
 
 export function RevokeDialog(p: Props) {
-  const [reason, setReason] = useState('')
+  const [reason, setReason] = useState(p.first ?? '')
   const [missing, setMissing] = useState(false)
   const [busy, setBusy] = useState(false)
   const [problem, setProblem] = useState<Problem | undefined>(undefined)
@@ -46,9 +49,10 @@ export function RevokeDialog(p: Props) {
       <div class="stack">
         <p>
           <strong>{holder}</strong>
+          {p.about && <span class="cell-sub">{p.about}</span>}
         </p>
         <Note tone="warn">
-          <p>{c('revokeLead')}</p>
+          <p>{c(p.staff ? 'revokeLeadStaff' : 'revokeLead')}</p>
           {p.bound && <p>{c('revokeBinding')}</p>}
           {p.foreign && <p>{c('revokeForeign', { provider: p.foreign })}</p>}
         </Note>
@@ -61,7 +65,7 @@ export function RevokeDialog(p: Props) {
           value={reason}
           error={missing ? c('needReason') : undefined}
           onChange={(r) => (setReason(r), setMissing(false))}
-          options={reasons.map((r) => ({ value: r, title: c(r), testid: `reason-${r}` }))}
+          options={(p.staff ? staffReasons : reasons).map((r) => ({ value: r, title: c(r), testid: `reason-${r}` }))}
         />
         {problem && <ProblemNote problem={problem} meaning={over ? undefined : c('revokeFailed')} />}
       </div>

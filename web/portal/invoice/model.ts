@@ -1,4 +1,4 @@
-import type { Order } from '../cashier/model'
+import type { Order, ReviewDecision } from '../cashier/model'
 
 export interface Title {
   id: string
@@ -40,6 +40,7 @@ export interface Invoice {
 export interface QueuedInvoice extends Invoice {
   account: string
   organisation: string
+  decision?: ReviewDecision
 }
 
 export interface InvoiceCase {

@@ -3,12 +3,14 @@ import { useState } from 'preact/hooks'
 import { query } from '../../shared/api'
 import { dateTime, money } from '../../shared/format'
 import { dictionary } from '../../shared/i18n'
-import type { Page } from '../../shared/model'
 import { type Problem, asProblem } from '../../shared/problem'
-import { Blank, Button, Dialog, ErrorSummary, Field, FileInput, type Mistake, Note, ProblemNote, Waiting, announce } from '../../shared/ui'
+import { Button, Dialog, ErrorSummary, Field, FileInput, type Mistake, Note, ProblemNote, Waiting, announce } from '../../shared/ui'
 import { useDraft } from '../draft'
+import { Cell, List, usePages } from '../list'
 import { useLoad } from '../load'
+import { Picker } from '../picker'
 import { call, download } from '../state'
+import { DecisionBadge, Undo, useUndo } from '../undo'
 import { w } from '../words'
 import type { Details, Invoice, QueuedInvoice } from './model'
 import { v } from './words'
@@ -41,12 +43,15 @@ const say = dictionary(
     file: '发票文件',
     fileHint: 'PDF、OFD 或 XML，最大 10 MB',
     needFile: '请选择发票文件',
+    fileTooLarge: '文件超过 10 MB，请检查是否选错文件',
     upload: '上传并发送',
     carrier: '快递公司',
     tracking: '运单号',
     needCarrier: '请填写快递公司',
     needTracking: '请填写运单号',
     posted: '已寄出',
+    acceptedNow: '凭证已通过',
+    rejectedNow: '已退回',
     done: '已处理',
     gone: '这份申请已由他人处理，列表已更新。',
   },
@@ -77,94 +82,63 @@ const say = dictionary(
     file: 'File of the invoice',
     fileHint: 'PDF, OFD or XML, at most 10 MB',
     needFile: 'Choose the file of the invoice',
+    fileTooLarge: 'The file is larger than 10 MB: is it the right one?',
     upload: 'Upload and send',
     carrier: 'Carrier',
     tracking: 'Tracking number',
     needCarrier: 'Enter the carrier',
     needTracking: 'Enter the tracking number',
     posted: 'It is on its way',
+    acceptedNow: 'Proof accepted',
+    rejectedNow: 'Sent back',
     done: 'Done',
     gone: 'Somebody else has acted on it; the list is up to date now.',
   },
 )
 
+const most = 10 << 20
+
 const states = ['issuing', 'reviewing', 'issued', 'rejected'] as const
 
 export function InvoiceReviewPage() {
   const [view, change] = useDraft<{ state: (typeof states)[number] }>('review-invoices', { state: 'issuing' })
-  const list = useLoad((signal) => call<Page<QueuedInvoice>>('GET', `/v1/review/invoices${query({ state: view.state, limit: 100 })}`, { signal }), [view.state])
+  const list = usePages<QueuedInvoice>((cursor) => `/v1/review/invoices${query({ state: view.state, limit: 20, cursor })}`)
   const [opened, setOpened] = useState<QueuedInvoice | undefined>(undefined)
   const [gone, setGone] = useState(false)
-  const items = list.data?.items
+  const undoing = useUndo((id) => `/v1/review/invoices/${id}/undo`, list.reload)
   return (
-    <div class="stack page-body">
-      <h1>{w('reviewInvoices')}</h1>
-      <p class="lead">{say('lead')}</p>
-      <label class="filters-state">
-        <span>{say('filter')}</span>
-        <select class="input" value={view.state} data-testid="invoice-state" onChange={(e) => change({ state: e.currentTarget.value as (typeof states)[number] })}>
-          {states.map((s) => (
-            <option key={s} value={s}>
-              {say(s)}
-            </option>
-          ))}
-        </select>
-      </label>
-      {gone && <p role="status">{say('gone')}</p>}
-      {list.problem && <ProblemNote problem={list.problem} meaning={w('loadFailed')} onRetry={list.reload} retryText={w('reload')} testid="failed" />}
-      <section class="card" aria-label={w('reviewInvoices')}>
-        {!items ? (
-          !list.problem && <Waiting testid="loading" />
-        ) : items.length === 0 ? (
-          <Blank icon="inbox" title={say('empty')} testid="empty">
-            <p>{say('emptyText')}</p>
-          </Blank>
+    <List
+      title={w('reviewInvoices')}
+      lead={say('lead')}
+      filters={
+        <div class="list-filters">
+          <Picker id="invoice-state" label={say('filter')} value={view.state} onChange={(state) => change({ state: state as 'issuing' })} options={states.map((s) => ({ value: s, title: say(s) }))} />
+        </div>
+      }
+      notes={gone && <p role="status">{say('gone')}</p>}
+      caption={w('reviewInvoices')}
+      list={list}
+      row={(i) => ({ id: i.id, testid: 'invoice-row', state: i.state })}
+      empty={{ icon: 'inbox', title: say('empty'), text: say('emptyText') }}
+      keys
+      columns={[
+        { head: v('orderNumber'), class: 'nums', cell: (i) => i.order_number },
+        { head: say('who'), cell: (i) => <Cell sub={[i.organisation]}>{i.account}</Cell> },
+        { head: v('amount'), class: 'nums', cell: (i) => money(i.amount_fen) },
+        { head: say('form'), cell: (i) => v(i.medium) },
+        { head: say('applied'), class: 'nums', cell: (i) => dateTime(i.applied_at) },
+        { head: say('filter'), cell: (i) => (i.decision ? <DecisionBadge decision={i.decision} yes={say('acceptedNow')} no={say('rejectedNow')} /> : say(i.state)) },
+      ]}
+      acts={(i) =>
+        i.decision ? (
+          <Undo decision={i.decision} {...undoing(i.id)} />
         ) : (
-          <div class="table-box" aria-busy={list.loading}>
-            <table class="table">
-              <thead>
-                <tr>
-                  <th scope="col">{v('orderNumber')}</th>
-                  <th scope="col">{say('who')}</th>
-                  <th scope="col">{v('amount')}</th>
-                  <th scope="col">{say('form')}</th>
-                  <th scope="col">{say('applied')}</th>
-                  <th scope="col">{v('acts')}</th>
-                </tr>
-              </thead>
-              <tbody>
-                {items.map((i) => (
-                  <tr key={i.id} data-testid="invoice-row">
-                    <td class="nums" data-label={v('orderNumber')}>
-                      {i.order_number}
-                    </td>
-                    <td data-label={say('who')}>
-                      <div>
-                        {i.account}
-                        <span class="cell-sub">{i.organisation}</span>
-                      </div>
-                    </td>
-                    <td class="nums" data-label={v('amount')}>
-                      {money(i.amount_fen)}
-                    </td>
-                    <td data-label={say('form')}>{v(i.medium)}</td>
-                    <td class="nums" data-label={say('applied')}>
-                      {dateTime(i.applied_at)}
-                    </td>
-                    <td data-label={v('acts')}>
-                      <div class="acts">
-                        <Button kind="quiet" size="small" testid="invoice-open" onClick={() => setOpened(i)}>
-                          {i.state === 'issuing' || i.state === 'reviewing' ? say('open') : say('see')}
-                        </Button>
-                      </div>
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
-        )}
-      </section>
+          <Button kind="quiet" size="small" testid="invoice-open" onClick={() => setOpened(i)}>
+            {i.state === 'issuing' || i.state === 'reviewing' ? say('open') : say('see')}
+          </Button>
+        )
+      }
+    >
       {opened && (
         <CaseDialog
           invoice={opened}
@@ -177,7 +151,7 @@ export function InvoiceReviewPage() {
           }}
         />
       )}
-    </div>
+    </List>
   )
 }
 
@@ -211,7 +185,7 @@ function CaseDialog({ invoice: i, onClose, onDone }: { invoice: QueuedInvoice; o
   const reject = () =>
     act('reject', form.reason.trim() ? [] : [{ field: 'reason', text: say('needReason') }], () => call<Invoice>('POST', `${base}/decide`, { body: { accept: false, reason: form.reason.trim() } }))
   const upload = () =>
-    act('issue', [...numberWrong, ...(file ? [] : [{ field: 'file', text: say('needFile') }])], async () =>
+    act('issue', [...numberWrong, ...(!file ? [{ field: 'file', text: say('needFile') }] : file.size > most ? [{ field: 'file', text: say('fileTooLarge') }] : [])], async () =>
       call<Invoice>('POST', `${base}/issue${query({ number: form.number.trim(), name: file?.name })}`, {
         body: new Uint8Array((await file?.arrayBuffer()) ?? new ArrayBuffer(0)),
         headers: { 'Content-Type': 'application/octet-stream' },

@@ -3,11 +3,11 @@ import { useState } from 'preact/hooks'
 import { query } from '../../shared/api'
 import { dictionary } from '../../shared/i18n'
 import { visible } from '../../shared/format'
-import type { Candidate, Page } from '../../shared/model'
+import type { Candidate } from '../../shared/model'
 import { type Problem, asProblem } from '../../shared/problem'
-import { Blank, Button, Dialog, Field, Icon, Note, ProblemCode, ProblemNote, Waiting, announce } from '../../shared/ui'
+import { Button, Dialog, Field, Icon, Note, ProblemNote, announce } from '../../shared/ui'
 import { useDraft } from '../draft'
-import { useLoad } from '../load'
+import { Cell, Filters, List, usePages } from '../list'
 import { call, useApp } from '../state'
 import { roleName, w } from '../words'
 
@@ -24,7 +24,6 @@ const say = dictionary(
     mobile: '手机号',
     bindings: '绑定',
     state: '状态',
-    acts: '操作',
     active: '正常',
     locked: '已锁定',
     closed: '已注销',
@@ -42,7 +41,6 @@ const say = dictionary(
     emptyText: '请核对姓名和机构编号。',
     failed: '账号列表没有加载出来。',
     loading: '正在加载账号…',
-    more: '显示更多',
     self: '不能锁定自己',
   },
   {
@@ -57,7 +55,6 @@ const say = dictionary(
     mobile: 'Mobile',
     bindings: 'Bound',
     state: 'State',
-    acts: 'Actions',
     active: 'Active',
     locked: 'Locked',
     closed: 'Closed',
@@ -75,7 +72,6 @@ const say = dictionary(
     emptyText: 'Check the name and the organisation id.',
     failed: 'The accounts could not be loaded.',
     loading: 'Loading the accounts…',
-    more: 'Show more',
     self: 'Not your own',
   },
 )
@@ -84,127 +80,60 @@ export function AccountsPage() {
   const { session } = useApp()
   const [asked, ask] = useDraft('operator-accounts', { name: '', organisation: '' })
   const [typed, setTyped] = useState(asked)
-  const [pages, setPages] = useState(1)
   const [turning, setTurning] = useState<Candidate | undefined>(undefined)
-  // All pages so far are read anew, so that a change shows in any of them.
-  const list = useLoad(
-    async (signal) => {
-      const items: Candidate[] = []
-      let cursor = ''
-      for (let i = 0; i < pages; i++) {
-        const page = await call<Page<Candidate>>('GET', `/v1/accounts${query({ ...asked, limit: 50, cursor })}`, { signal })
-        items.push(...page.items)
-        cursor = page.next ?? ''
-        if (!cursor) break
-      }
-      return { items, next: cursor }
-    },
-    [asked.name, asked.organisation, pages],
-  )
-
+  const list = usePages<Candidate>((cursor) => `/v1/accounts${query({ ...asked, limit: 50, cursor })}`)
   return (
-    <div class="stack page-body">
-      <h1>{w('accounts')}</h1>
-      <p class="lead">{say('lead')}</p>
-      <form
-        class="filters filters-fields"
-        role="search"
-        onSubmit={(e) => {
-          e.preventDefault()
-          setPages(1)
-          ask({ name: typed.name.trim(), organisation: typed.organisation.trim() })
-        }}
-      >
-        <Field id="find-name" label={say('name')} value={typed.name} onInput={(name) => setTyped({ ...typed, name })} maxLength={64} testid="account-name" />
-        <Field id="find-organisation" label={say('organisation')} hint={say('organisationHint')} value={typed.organisation} onInput={(organisation) => setTyped({ ...typed, organisation })} maxLength={64} testid="account-organisation" />
-        <Button submit testid="find">
-          <Icon name="search" />
-          {say('search')}
-        </Button>
-      </form>
-      <section class="card" aria-label={say('caption')}>
-        {list.data ? (
-          list.data.items.length > 0 ? (
-            <div class="table-box" aria-busy={list.loading ? 'true' : undefined}>
-              <table class="table" role="table" aria-label={say('caption')}>
-                <thead role="rowgroup">
-                  <tr role="row">
-                    {(['account', 'roles', 'mobile', 'bindings', 'state', 'acts'] as const).map((c) => (
-                      <th key={c} role="columnheader" scope="col">
-                        {say(c)}
-                      </th>
-                    ))}
-                  </tr>
-                </thead>
-                <tbody role="rowgroup">
-                  {list.data.items.map((a) => (
-                    <tr key={a.id} role="row" data-testid="account-row" data-id={a.id} data-state={a.state}>
-                      <td role="cell" data-label={say('account')}>
-                        <span class="cell-stack">
-                          <strong>{visible(a.name)}</strong>
-                          <span class="cell-sub">{a.login}</span>
-                        </span>
-                      </td>
-                      <td role="cell" data-label={say('roles')}>
-                        {a.roles.map(roleName).join(w('listSeparator'))}
-                      </td>
-                      <td role="cell" data-label={say('mobile')} class="nums">
-                        {a.mobile_masked || '—'}
-                      </td>
-                      <td role="cell" data-label={say('bindings')} class="nums">
-                        {a.bindings ?? '—'}
-                      </td>
-                      <td role="cell" data-label={say('state')}>
-                        <span class={a.state === 'locked' ? 'badge badge-danger' : a.state === 'active' ? 'badge badge-good' : 'badge'}>
-                          {a.state === 'locked' ? say('locked') : a.state === 'closed' ? say('closed') : say('active')}
-                        </span>
-                      </td>
-                      <td role="cell" class="col-acts">
-                        {a.id === session?.account.id ? (
-                          <span class="small muted">{say('self')}</span>
-                        ) : a.state === 'closed' ? null : (
-                          <span class="acts">
-                            <Button
-                              kind={a.state === 'locked' ? 'quiet' : 'quiet-danger'}
-                              size="small"
-                              label={say(a.state === 'locked' ? 'unlockOf' : 'lockOf', { login: a.login })}
-                              onClick={() => setTurning(a)}
-                              testid={a.state === 'locked' ? 'unlock' : 'lock'}
-                            >
-                              {say(a.state === 'locked' ? 'unlock' : 'lock')}
-                            </Button>
-                          </span>
-                        )}
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-              {list.data.next && (
-                <nav class="pager">
-                  <Button size="small" busy={list.loading} onClick={() => setPages(pages + 1)} testid="more">
-                    {say('more')}
-                  </Button>
-                </nav>
-              )}
-            </div>
-          ) : (
-            <Blank icon="search" title={say('empty')} testid="none">
-              <p>{say('emptyText')}</p>
-            </Blank>
-          )
-        ) : list.problem ? (
-          <Blank icon={list.problem.status === 403 ? 'lock' : 'warn'} title={list.problem.title} testid={list.problem.status === 403 ? 'no-permission' : 'failed'}>
-            <p>{say('failed')}</p>
-            <Button onClick={list.reload} testid="retry">
-              {w('reload')}
-            </Button>
-            <ProblemCode problem={list.problem} />
-          </Blank>
+    <List
+      title={w('accounts')}
+      lead={say('lead')}
+      filters={
+        <Filters onFind={() => ask({ name: typed.name.trim(), organisation: typed.organisation.trim() })}>
+          <Field id="find-name" label={say('name')} value={typed.name} onInput={(name) => setTyped({ ...typed, name })} maxLength={64} testid="account-name" />
+          <Field id="find-organisation" label={say('organisation')} hint={say('organisationHint')} value={typed.organisation} onInput={(organisation) => setTyped({ ...typed, organisation })} maxLength={64} testid="account-organisation" />
+          <Button submit testid="find">
+            <Icon name="search" />
+            {say('search')}
+          </Button>
+        </Filters>
+      }
+      caption={say('caption')}
+      list={list}
+      row={(a) => ({ id: a.id, testid: 'account-row', state: a.state })}
+      empty={{ icon: 'search', title: say('empty'), text: say('emptyText') }}
+      loading={say('loading')}
+      failed={say('failed')}
+      columns={[
+        { head: say('account'), cell: (a) => <Cell strong={visible(a.name)} sub={[a.login]} /> },
+        { head: say('roles'), cell: (a) => a.roles.map(roleName).join(w('listSeparator')) },
+        { head: say('mobile'), class: 'nums', cell: (a) => a.mobile_masked || '—' },
+        { head: say('bindings'), class: 'nums', cell: (a) => a.bindings ?? '—' },
+        {
+          head: say('state'),
+          cell: (a) => (
+            <span class={a.state === 'locked' ? 'badge badge-danger' : a.state === 'active' ? 'badge badge-good' : 'badge'}>
+              {a.state === 'locked' ? say('locked') : a.state === 'closed' ? say('closed') : say('active')}
+            </span>
+          ),
+        },
+      ]}
+      acts={(a) =>
+        a.id === session?.account.id ? (
+          <span class="small muted">{say('self')}</span>
         ) : (
-          <Waiting text={say('loading')} testid="loading" />
-        )}
-      </section>
+          a.state !== 'closed' && (
+            <Button
+              kind={a.state === 'locked' ? 'quiet' : 'quiet-danger'}
+              size="small"
+              label={say(a.state === 'locked' ? 'unlockOf' : 'lockOf', { login: a.login })}
+              onClick={() => setTurning(a)}
+              testid={a.state === 'locked' ? 'unlock' : 'lock'}
+            >
+              {say(a.state === 'locked' ? 'unlock' : 'lock')}
+            </Button>
+          )
+        )
+      }
+    >
       {turning && (
         <TurnDialog
           account={turning}
@@ -215,7 +144,7 @@ export function AccountsPage() {
           }}
         />
       )}
-    </div>
+    </List>
   )
 }
 

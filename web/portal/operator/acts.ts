@@ -39,7 +39,7 @@ export const act = dictionary(
     'certificate.intended': '准备签发证书',
     'certificate.issued': '签发证书',
     'certificate.request_taken': '下载证书申请',
-    'certificate.revoked': '注销证书',
+    'certificate.revoked': '吊销证书',
     'certificate.superseded': '换发新证书',
     'certificate.waiting': '提交证书申请',
     'device.revoked': '停用手机',

@@ -5,9 +5,8 @@ import { query } from '../../shared/api'
 import { dateTime, visible } from '../../shared/format'
 import { dictionary } from '../../shared/i18n'
 import { asProblem, type Problem } from '../../shared/problem'
-import type { Page } from '../../shared/model'
-import { Blank, Button, ProblemCode, ProblemNote, Waiting, announce } from '../../shared/ui'
-import { useLoad } from '../load'
+import { Button, ProblemNote, announce } from '../../shared/ui'
+import { List, usePages } from '../list'
 import { call } from '../state'
 import { w } from '../words'
 
@@ -30,7 +29,6 @@ const say = dictionary(
     about: '事项',
     tries: '尝试次数',
     error: '原因',
-    acts: '操作',
     resend: '重新发送',
     resent: '已重新放入发送队列',
     empty: '没有未送达的消息',
@@ -38,9 +36,6 @@ const say = dictionary(
     failed: '未送达消息没有加载出来。',
     meaning: '这条消息没有重新发送，仍在列表中。',
     loading: '正在加载未送达消息…',
-    older: '更早的消息',
-    newest: '回到最新',
-    reload: '刷新',
     phone: '手机推送',
     mail: '邮件',
     sms: '短信',
@@ -55,7 +50,6 @@ const say = dictionary(
     about: 'About',
     tries: 'Tries',
     error: 'Why',
-    acts: 'Acts',
     resend: 'Send again',
     resent: 'Put back into the queue',
     empty: 'Nothing is undelivered',
@@ -63,9 +57,6 @@ const say = dictionary(
     failed: 'The undelivered messages could not be loaded.',
     meaning: 'The message was not sent again; it is still in the list.',
     loading: 'Loading the undelivered messages…',
-    older: 'Older messages',
-    newest: 'Back to the newest',
-    reload: 'Reload',
     phone: 'Phone',
     mail: 'Letter',
     sms: 'Short message',
@@ -75,10 +66,9 @@ const say = dictionary(
 )
 
 export function MessagesPage() {
-  const [cursor, setCursor] = useState('')
   const [busy, setBusy] = useState('')
   const [problem, setProblem] = useState<Problem | undefined>(undefined)
-  const list = useLoad((signal) => call<Page<OutboxMessage>>('GET', `/v1/messages${query({ limit: 50, cursor })}`, { signal }), [cursor])
+  const list = usePages<OutboxMessage>((cursor) => `/v1/messages${query({ limit: 50, cursor })}`)
   const resend = async (id: string) => {
     setBusy(id)
     setProblem(undefined)
@@ -92,84 +82,34 @@ export function MessagesPage() {
     setBusy('')
   }
   return (
-    <div class="stack page-body">
-      <div class="row-between">
-        <h1>{w('messages')}</h1>
-        <Button onClick={list.reload} busy={list.loading && list.data !== undefined}>
-          {say('reload')}
+    <List
+      title={w('messages')}
+      lead={say('lead')}
+      buttons={
+        <Button onClick={list.reload} busy={list.loading && list.items !== undefined}>
+          {w('refresh')}
         </Button>
-      </div>
-      <p class="lead">{say('lead')}</p>
-      {problem && <ProblemNote problem={problem} meaning={say('meaning')} />}
-      <section class="card" aria-label={say('caption')}>
-        {list.data ? (
-          list.data.items.length > 0 ? (
-            <div class="table-box">
-              <table class="table table-break" role="table" aria-label={say('caption')}>
-                <thead role="rowgroup">
-                  <tr role="row">
-                    {(['at', 'channel', 'about', 'tries', 'error', 'acts'] as const).map((c) => (
-                      <th key={c} role="columnheader" scope="col">
-                        {say(c)}
-                      </th>
-                    ))}
-                  </tr>
-                </thead>
-                <tbody role="rowgroup">
-                  {list.data.items.map((m) => (
-                    <tr key={m.id} role="row" data-testid="message-row">
-                      <td role="cell" data-label={say('at')} class="nums nowrap">
-                        {dateTime(m.at)}
-                      </td>
-                      <td role="cell" data-label={say('channel')}>
-                        {say.has(m.channel) ? say(m.channel) : m.channel}
-                      </td>
-                      <td role="cell" data-label={say('about')} class="mono small">
-                        {m.about}
-                      </td>
-                      <td role="cell" data-label={say('tries')} class="nums">
-                        {m.tries}
-                      </td>
-                      <td role="cell" data-label={say('error')} class="small">
-                        {visible(m.error ?? '—')}
-                      </td>
-                      <td role="cell" data-label={say('acts')}>
-                        <Button size="small" busy={busy === m.id} testid="resend" onClick={() => void resend(m.id)}>
-                          {say('resend')}
-                        </Button>
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
-          ) : (
-            <Blank icon="check" title={say('empty')} testid="empty">
-              <p>{say('emptyText')}</p>
-            </Blank>
-          )
-        ) : list.problem ? (
-          <Blank icon={list.problem.status === 403 ? 'lock' : 'warn'} title={list.problem.title} testid={list.problem.status === 403 ? 'no-permission' : 'failed'}>
-            <p>{say('failed')}</p>
-            <Button onClick={list.reload} testid="retry">
-              {w('reload')}
-            </Button>
-            <ProblemCode problem={list.problem} />
-          </Blank>
-        ) : (
-          <Waiting text={say('loading')} testid="loading" />
-        )}
-      </section>
-      {(cursor || list.data?.next) && (
-        <nav class="pager" aria-label={say('caption')}>
-          <Button size="small" off={!cursor} onClick={() => setCursor('')}>
-            {say('newest')}
-          </Button>
-          <Button size="small" off={!list.data?.next} onClick={() => setCursor(list.data?.next ?? '')}>
-            {say('older')}
-          </Button>
-        </nav>
+      }
+      notes={problem && <ProblemNote problem={problem} meaning={say('meaning')} />}
+      caption={say('caption')}
+      list={list}
+      row={(m) => ({ id: m.id, testid: 'message-row' })}
+      ids
+      empty={{ icon: 'check', title: say('empty'), text: say('emptyText') }}
+      loading={say('loading')}
+      failed={say('failed')}
+      columns={[
+        { head: say('at'), class: 'nums nowrap', cell: (m) => dateTime(m.at) },
+        { head: say('channel'), cell: (m) => (say.has(m.channel) ? say(m.channel) : m.channel) },
+        { head: say('about'), class: 'mono small', cell: (m) => m.about },
+        { head: say('tries'), class: 'nums', cell: (m) => m.tries },
+        { head: say('error'), class: 'small', cell: (m) => visible(m.error ?? '—') },
+      ]}
+      acts={(m) => (
+        <Button size="small" busy={busy === m.id} testid="resend" onClick={() => void resend(m.id)}>
+          {say('resend')}
+        </Button>
       )}
-    </div>
+    />
   )
 }

@@ -6,7 +6,7 @@ import { type Problem, asProblem } from '../../shared/problem'
 import { Button, Choices, Dialog, ErrorSummary, Field, type Mistake, mistake, Note, ProblemNote, QR, announce } from '../../shared/ui'
 import type { LettersView } from '../../shared/model'
 import { call, setLetters, setTOTP, useApp } from '../state'
-import { Picker } from '../review/picker'
+import { Picker } from '../picker'
 import { roleName, w } from '../words'
 
 const say = dictionary(

@@ -118,7 +118,7 @@ export const r = dictionary(
     expiredBids: '过期的证书不能再签名确认。请等这些项目开标后再领取新证书。',
     collect: '领取新证书',
     refundingTitle: '正在退款',
-    refundingText: '证书在延期前已注销，已付款项将原路退回。',
+    refundingText: '证书在延期前已吊销，已付款项将原路退回。',
     refundedTitle: '已退款',
     refundedText: '款项已退回。需要证书时请重新申领。',
     cancelledTitle: '已取消',

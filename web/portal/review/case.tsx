@@ -2,7 +2,7 @@
 // the papers; the identity; what happened; and the decision, which can be undone
 // for as long as the server says.
 import { useEffect, useState } from 'preact/hooks'
-import { dateTime, money, visible } from '../../shared/format'
+import { date, dateTime, money, visible } from '../../shared/format'
 import { either } from '../../shared/i18n'
 import { type Problem, asProblem } from '../../shared/problem'
 import { Blank, Button, Note, ProblemCode, ProblemNote, Waiting, announce } from '../../shared/ui'
@@ -10,10 +10,13 @@ import { History } from '../apply/course'
 import { type Application, fields } from '../apply/model'
 import { StateBadge } from '../apply/page'
 import { a, reasonText, subjectName } from '../apply/words'
+import { StateBadge as CertificateBadge } from '../certificates/page'
+import { RevokeDialog } from '../certificates/revoke'
 import { readDraft } from '../draft'
 import { useLoad } from '../load'
 import { go, href } from '../router'
-import { call } from '../state'
+import { call, useApp } from '../state'
+import { Undo } from '../undo'
 import { w } from '../words'
 import { Papers } from './papers'
 import { type QueuePage, type View, noFilter, queuePath, waitsName } from './queue'
@@ -205,8 +208,44 @@ function Inside({ x, path, held, onTakeOver, onChange, reload }: InsideProps) {
           <p>{r('waitsPhone')}</p>
         </Note>
       )}
+      {x.standing && <Standing x={x} reload={reload} />}
       <History x={x} />
     </>
+  )
+}
+
+// How the certificate stands that it came to, and its end.
+function Standing({ x, reload }: { x: Application; reload: () => void }) {
+  const [revoking, setRevoking] = useState(false)
+  const now = x.standing
+  if (!now) return null
+  return (
+    <section class="card card-padded stack" aria-labelledby="case-certificate">
+      <h2 id="case-certificate">{r('certificate')}</h2>
+      <div class="row-between">
+        <span class="row">
+          <CertificateBadge state={now.state} />
+          <span class="muted nums">{r('validUntil', { date: date(now.not_after) })}</span>
+        </span>
+        {now.state === 'active' && (
+          <Button kind="quiet-danger" onClick={() => setRevoking(true)} testid="case-revoke">
+            {r('revoke')}
+          </Button>
+        )}
+      </div>
+      {revoking && (
+        <RevokeDialog
+          id={now.certificate}
+          holder={x.holder}
+          staff
+          onClose={() => setRevoking(false)}
+          onDone={() => {
+            setRevoking(false)
+            reload()
+          }}
+        />
+      )}
+    </section>
   )
 }
 
@@ -275,18 +314,9 @@ function IdentityFacts({ x, busy, off, onConfirm }: { x: Application; busy: bool
   )
 }
 
-// A decision until it counts, with the seconds that are left to think again.
+// A decision until it counts.
 function Decided({ x, busy, onUndo, onOver }: { x: Application; busy: boolean; onUndo: () => void; onOver: () => void }) {
-  const due = Date.parse(x.decision?.due ?? '')
-  const [left, setLeft] = useState(() => Math.ceil((due - Date.now()) / 1000))
-  useEffect(() => {
-    const timer = setInterval(() => {
-      const n = Math.ceil((due - Date.now()) / 1000)
-      setLeft(n)
-      if (n < -1) onOver()
-    }, 500)
-    return () => clearInterval(timer)
-  }, [due, onOver])
+  const { session } = useApp()
   const d = x.decision
   if (!d) return null
   return (
@@ -296,14 +326,7 @@ function Decided({ x, busy, onUndo, onOver }: { x: Application; busy: boolean; o
           {subjectName(y.field)}：{visible(reasonText(y))}
         </p>
       ))}
-      {left > 0 && (
-        <div class="row">
-          <span class="nums">{r('undoIn', { n: left })}</span>
-          <Button size="small" busy={busy} onClick={onUndo} testid="undo">
-            {r('undo')}
-          </Button>
-        </div>
-      )}
+      <Undo decision={{ due: d.due, mine: d.by.id === session?.account.id }} busy={busy} onUndo={onUndo} onOver={onOver} />
     </Note>
   )
 }

@@ -1,18 +1,19 @@
 // The queue: what waits for whom, and for how long.
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import { query } from '../../shared/api'
 import { visible } from '../../shared/format'
 import { either } from '../../shared/i18n'
-import { Blank, Button, Field, ProblemCode, ProblemNote, Waiting } from '../../shared/ui'
+import { Button, Field } from '../../shared/ui'
 import { StateBadge } from '../apply/page'
 import type { Offer, State, Summary } from '../apply/model'
 import { stateName } from '../apply/words'
 import { useDraft } from '../draft'
+import { Cell, Filters, List, usePages } from '../list'
 import { useLoad } from '../load'
 import { go } from '../router'
 import { call } from '../state'
 import { w } from '../words'
-import { Picker } from './picker'
+import { Picker } from '../picker'
 import { r } from './words'
 
 export interface QueuePage {
@@ -49,167 +50,75 @@ const lookEvery = 10_000
 export function Queue() {
   const [view, change] = useDraft<View>('review-queue', noFilter)
   const [words, setWords] = useState(view.q)
-  const [cursor, setCursor] = useState('')
-  const [earlier, setEarlier] = useState<Summary[]>([])
   const offers = useLoad((signal) => call<{ items: Offer[] }>('GET', '/v1/products', { signal }), [])
-  const list = useLoad((signal) => call<QueuePage>('GET', queuePath(view, cursor), { signal }), [view.state, view.waits, view.product, view.q, cursor])
-  const items = list.data && [...earlier, ...list.data.items]
-  const filter = (part: Partial<View>) => {
-    setCursor('')
-    setEarlier([])
-    change(part)
-  }
+  const list = usePages<Summary, QueuePage>((cursor) => queuePath(view, cursor))
   useEffect(() => {
     const timer = setInterval(() => {
-      if (document.visibilityState === 'visible' && cursor === '') list.reload()
+      if (document.visibilityState === 'visible') list.reload()
     }, lookEvery)
     return () => clearInterval(timer)
-  }, [list.reload, cursor])
-  const count = (s: State) => (list.data?.counts[s] ? ` (${list.data.counts[s]})` : '')
+  }, [list.reload])
+  const count = (s: State) => (list.first?.counts[s] ? ` (${list.first.counts[s]})` : '')
   return (
-    <div class="stack page-body">
-      <h1>{w('review')}</h1>
-      <p class="lead">{r('lead')}</p>
-      <form
-        class="review-filters"
-        role="search"
-        onSubmit={(e) => {
-          e.preventDefault()
-          filter({ q: words.trim() })
-        }}
-      >
-        <Picker id="queue-state" label={r('state')} value={view.state} onChange={(state) => filter({ state })} options={queueStates.map((s) => ({ value: s, title: stateName(s) + count(s) }))} />
-        <Picker
-          id="queue-waits"
-          label={r('waits')}
-          value={view.waits}
-          onChange={(waits) => filter({ waits })}
-          options={[
-            { value: '', title: r('allWaits') },
-            { value: 'reviewer', title: r('waitsReviewer') },
-            { value: 'papers', title: r('waitsPapers') },
-            { value: 'applicant', title: r('waitsApplicant') },
-            { value: 'authority', title: r('waitsAuthority') },
-          ]}
-        />
-        <Picker
-          id="queue-product"
-          label={r('product')}
-          value={view.product}
-          onChange={(product) => filter({ product })}
-          options={[{ value: '', title: r('allProducts') }, ...(offers.data?.items ?? []).map((o) => ({ value: o.id, title: either(o.name.zh, o.name.en) }))]}
-        />
-        <Field id="queue-q" label={r('search')} type="search" value={words} onInput={setWords} placeholder={r('searchHint')} maxLength={64} testid="queue-search" />
-        <Button submit testid="queue-find">
-          {r('searchGo')}
+    <List
+      title={w('review')}
+      lead={r('lead')}
+      filters={
+        <Filters onFind={() => change({ q: words.trim() })}>
+          <Picker id="queue-state" label={r('state')} value={view.state} onChange={(state) => change({ state })} options={queueStates.map((s) => ({ value: s, title: stateName(s) + count(s) }))} />
+          <Picker
+            id="queue-waits"
+            label={r('waits')}
+            value={view.waits}
+            onChange={(waits) => change({ waits })}
+            options={[
+              { value: '', title: r('allWaits') },
+              { value: 'reviewer', title: r('waitsReviewer') },
+              { value: 'papers', title: r('waitsPapers') },
+              { value: 'applicant', title: r('waitsApplicant') },
+              { value: 'authority', title: r('waitsAuthority') },
+            ]}
+          />
+          <Picker
+            id="queue-product"
+            label={r('product')}
+            value={view.product}
+            onChange={(product) => change({ product })}
+            options={[{ value: '', title: r('allProducts') }, ...(offers.data?.items ?? []).map((o) => ({ value: o.id, title: either(o.name.zh, o.name.en) }))]}
+          />
+          <Field id="queue-q" label={r('search')} type="search" value={words} onInput={setWords} placeholder={r('searchHint')} maxLength={64} testid="queue-search" />
+          <Button submit testid="queue-find">
+            {r('searchGo')}
+          </Button>
+        </Filters>
+      }
+      caption={r('caption')}
+      list={list}
+      row={(x) => ({ id: x.id, testid: 'case-row', state: x.state })}
+      empty={{ icon: 'inbox', title: r('empty'), text: r('emptyText') }}
+      loading={r('loading')}
+      failed={r('failed')}
+      keys
+      columns={[
+        { head: r('applicant'), cell: (x) => <Cell strong={visible(x.holder)} sub={[visible(x.organisation), <span class="nums">{x.number}</span>]} /> },
+        { head: r('product'), cell: (x) => either(x.product_name.zh, x.product_name.en) },
+        {
+          head: r('state'),
+          cell: (x) => (
+            <Cell sub={[x.submitted > 1 && r('resubmitted', { n: x.submitted }), x.decided && r('decided'), x.held_by && r('openBy', { name: visible(x.held_by.by.name ?? '') })]}>
+              <StateBadge state={x.state} />
+            </Cell>
+          ),
+        },
+        { head: r('waits'), cell: waitsName },
+        { head: r('age'), class: 'nums nowrap', cell: (x) => age(x.since) },
+      ]}
+      acts={(x) => (
+        <Button size="small" label={`${r('openCase')}：${x.number}`} onClick={() => go('review', x.id)} testid="open-case">
+          {r('openCase')}
         </Button>
-      </form>
-      {list.problem && items && <ProblemNote problem={list.problem} onRetry={list.reload} retryText={w('reload')} />}
-      <section class="card" aria-label={r('caption')}>
-        {!items ? (
-          list.problem ? (
-            <Blank icon={list.problem.status === 403 ? 'lock' : 'warn'} title={list.problem.title} testid={list.problem.status === 403 ? 'no-permission' : 'failed'}>
-              <p>{r('failed')}</p>
-              <Button kind="primary" onClick={list.reload} testid="retry">
-                {w('reload')}
-              </Button>
-              <ProblemCode problem={list.problem} />
-            </Blank>
-          ) : (
-            <Waiting text={r('loading')} testid="loading" />
-          )
-        ) : items.length === 0 ? (
-          <Blank icon="inbox" title={r('empty')} testid="empty">
-            <p>{r('emptyText')}</p>
-          </Blank>
-        ) : (
-          <Rows items={items} busy={list.loading} />
-        )}
-        {list.data?.next && (
-          <nav class="pager">
-            <Button
-              size="small"
-              busy={list.loading}
-              onClick={() => {
-                setEarlier(items ?? [])
-                setCursor(list.data?.next ?? '')
-              }}
-            >
-              {r('older')}
-            </Button>
-          </nav>
-        )}
-      </section>
-    </div>
-  )
-}
-
-// Up and down go from row to row; Enter opens, as a button does anyway.
-function Rows({ items, busy }: { items: Summary[]; busy: boolean }) {
-  const body = useRef<HTMLTableSectionElement>(null)
-  const keys = (e: KeyboardEvent) => {
-    const step = e.key === 'ArrowDown' ? 1 : e.key === 'ArrowUp' ? -1 : 0
-    if (step === 0 || !body.current) return
-    const all = [...body.current.querySelectorAll<HTMLElement>('[data-testid="open-case"]')]
-    const at = all.indexOf(document.activeElement as HTMLElement)
-    const to = all[Math.min(all.length - 1, Math.max(0, at + step))]
-    if (to) {
-      e.preventDefault()
-      to.focus()
-    }
-  }
-  return (
-    <>
-      <div class="table-box" aria-busy={busy ? 'true' : undefined}>
-        <table class="table" role="table" aria-label={r('caption')} onKeyDown={keys}>
-          <thead role="rowgroup">
-            <tr role="row">
-              {[r('applicant'), r('product'), r('state'), r('waits'), r('age'), r('acts')].map((h, i) => (
-                <th key={i} role="columnheader" scope="col">
-                  {h}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody role="rowgroup" ref={body}>
-            {items.map((x) => (
-              <tr key={x.id} role="row" data-testid="case-row" data-id={x.id}>
-                <td role="cell" data-label={r('applicant')}>
-                  <span class="cell-stack">
-                    <strong>{visible(x.holder)}</strong>
-                    <span class="cell-sub">{visible(x.organisation)}</span>
-                    <span class="cell-sub nums">{x.number}</span>
-                  </span>
-                </td>
-                <td role="cell" data-label={r('product')}>
-                  {either(x.product_name.zh, x.product_name.en)}
-                </td>
-                <td role="cell" data-label={r('state')}>
-                  <span class="cell-stack">
-                    <StateBadge state={x.state} />
-                    {x.submitted > 1 && <span class="cell-sub">{r('resubmitted', { n: x.submitted })}</span>}
-                    {x.decided && <span class="cell-sub">{r('decided')}</span>}
-                    {x.held_by && <span class="cell-sub">{r('openBy', { name: visible(x.held_by.by.name ?? '') })}</span>}
-                  </span>
-                </td>
-                <td role="cell" data-label={r('waits')}>
-                  {waitsName(x)}
-                </td>
-                <td role="cell" data-label={r('age')} class="nums nowrap">
-                  {age(x.since)}
-                </td>
-                <td role="cell" class="col-acts">
-                  <Button size="small" label={`${r('openCase')}：${x.number}`} onClick={() => go('review', x.id)} testid="open-case">
-                    {r('openCase')}
-                  </Button>
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-      <p class="card-text small review-keys">{r('keys')}</p>
-    </>
+      )}
+    />
   )
 }
 

@@ -5,7 +5,7 @@ import { type Application, type Reason, fields, slots } from '../apply/model'
 import { a, subjectName } from '../apply/words'
 import { useDraft } from '../draft'
 import { w } from '../words'
-import { Picker } from './picker'
+import { Picker } from '../picker'
 import { r } from './words'
 
 const codes = ['unreadable', 'expired', 'differs', 'incomplete', 'no_seal', 'wrong_paper', 'not_found'] as const
