@@ -23,8 +23,9 @@ type Memo[T any] struct {
 }
 
 type meaning[T any] struct {
-	body  []byte
-	value *T // never handed out, only its clones
+	body   []byte
+	value  *T  // never handed out, only its clones
+	misses int // how often another body was asked for
 }
 
 // NewMemo keeps at most about twice limit bytes of bodies, and their values. clone
@@ -43,28 +44,38 @@ func (m *Memo[T]) Written() *Memo[T] {
 // get returns a value of the caller's own, or nil.
 func (m *Memo[T]) get(id string, body []byte) *T {
 	m.mu.Lock()
-	e, ok := m.young[id]
-	if !ok {
-		if e, ok = m.old[id]; ok && bytes.Equal(e.body, body) {
-			m.add(id, e)
-		}
+	e, young := m.young[id]
+	if !young {
+		e = m.old[id]
+	}
+	same := e.value != nil && bytes.Equal(e.body, body)
+	switch {
+	case same && !young:
+		m.add(id, e)
+	case young && !same:
+		e.misses++
+		m.young[id] = e
 	}
 	m.mu.Unlock()
-	if !ok || !bytes.Equal(e.body, body) {
+	if !same {
 		return nil
 	}
 	return m.clone(e.value)
 }
 
 // put remembers that body decodes to v, of which it keeps a clone. body must not
-// be changed afterwards.
-func (m *Memo[T]) put(id string, body []byte, v *T) {
+// be changed afterwards. What was read does not push out what is being written, unless
+// that is asked for in vain a second time.
+func (m *Memo[T]) put(id string, body []byte, v *T, read bool) {
 	if len(body) > m.limit/8 {
 		return // one large document is not worth many small ones
 	}
-	e := meaning[T]{body, m.clone(v)}
+	e := meaning[T]{body: body, value: m.clone(v)}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if has := m.young[id]; m.written && read && has.value != nil && has.misses < 2 {
+		return
+	}
 	m.add(id, e)
 }
 

@@ -75,6 +75,28 @@ func TestMemoIsNobodys(t *testing.T) {
 	}
 }
 
+// TestMemoWhileWriting: a reader of the stored version does not push out the one that
+// is being written; one that was never stored does not stay.
+func TestMemoWhileWriting(t *testing.T) {
+	m, r := newThings(1 << 16)
+	m.Written()
+	stored := `{"id":"x","list":["stored"]}`
+	d, err := r.encode(&thing{ID: "x", List: []string{"written"}}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := r.mustRead(t, "x", stored); v.List[0] != "stored" {
+		t.Fatal(v)
+	}
+	if m.get("x", d.Body) == nil {
+		t.Fatal("what is being written was pushed out")
+	}
+	r.mustRead(t, "x", stored)
+	if m.get("x", []byte(stored)) == nil {
+		t.Fatal("what was never stored stays")
+	}
+}
+
 func TestMemoIsBounded(t *testing.T) {
 	m, r := newThings(1 << 12)
 	used := `{"id":"used","list":[]}`

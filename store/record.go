@@ -173,7 +173,7 @@ func (r Record[T]) encode(v *T, rev int64) (Doc, error) {
 		d.Index = r.Index(v)
 	}
 	if r.Memo != nil && r.Memo.written {
-		r.Memo.put(d.ID, body, v)
+		r.Memo.put(d.ID, body, v, false)
 	}
 	return d, nil
 }
@@ -188,7 +188,7 @@ func (r Record[T]) read(d Doc) (*T, error) {
 	}
 	v, err := r.decode(d)
 	if err == nil {
-		r.Memo.put(d.ID, d.Body, v)
+		r.Memo.put(d.ID, d.Body, v, true)
 	}
 	return v, err
 }
