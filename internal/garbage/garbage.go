@@ -69,6 +69,6 @@ func next(percent int, since time.Duration, alive uint64) int {
 	case since > seldom:
 		percent /= 2
 	}
-	fits := int(room/max(alive, 1))*100 - 100
+	fits := int(min(room*100/max(alive, 1), 10*most)) - 100
 	return max(usual, min(percent, most, fits))
 }

@@ -19,7 +19,8 @@ func TestNext(t *testing.T) {
 		{400, time.Second, 30 << 20, 400},
 		{400, 10 * time.Second, 30 << 20, 200},
 		{100, 10 * time.Second, 30 << 20, 100},
-		{400, 50 * time.Millisecond, 150 << 20, 100},
+		{400, 50 * time.Millisecond, 150 << 20, 156},
+		{400, 50 * time.Millisecond, 200 << 20, 100},
 		{100, 50 * time.Millisecond, 2 << 30, 100},
 		{100, time.Second, 0, 100},
 	} {

@@ -36,6 +36,8 @@ type entry struct {
 	rev    int64
 	body   []byte
 	values []string
+	// read is set when somebody has read it while it was in a layer.
+	read uint32
 	// The ring of the shard, most lately used first.
 	prev, next *entry
 }

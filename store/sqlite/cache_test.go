@@ -96,3 +96,31 @@ func TestCacheFillIsNeverStale(t *testing.T) {
 		t.Error("not filled in though nothing happened")
 	}
 }
+
+// TestCacheIsForWhatIsUsed: a document that was created and then left alone does not
+// come into the cache when it is folded; one that was read or written again does.
+func TestCacheIsForWhatIsUsed(t *testing.T) {
+	db := open(t, t.TempDir(), helperSchema)
+	for _, id := range []string{"left", "read", "written"} {
+		if err := db.Create(t.Context(), "things", doc(id)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := db.Get(t.Context(), "things", "read"); err != nil {
+		t.Fatal(err)
+	}
+	again := doc("written")
+	again.Rev = 1
+	if err := db.Replace(t.Context(), "things", again); err != nil {
+		t.Fatal(err)
+	}
+	foldAll(t, db)
+	for id, want := range map[string]bool{"left": false, "read": true, "written": true} {
+		if e, _ := db.cache.get(key{db.schema.Of("things"), id}); (e != nil) != want {
+			t.Errorf("%s is in the cache: %t", id, e != nil)
+		}
+		if _, err := db.Get(t.Context(), "things", id); err != nil {
+			t.Error(err)
+		}
+	}
+}

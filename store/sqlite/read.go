@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"certlink/store"
 	"certlink/store/internal/engine"
@@ -80,6 +81,9 @@ func (db *DB) find(ctx context.Context, collection, id string) (*entry, error) {
 	}
 	e, found := db.layers.find(k)
 	var gen uint64
+	if e != nil && atomic.LoadUint32(&e.read) == 0 {
+		atomic.StoreUint32(&e.read, 1)
+	}
 	if !found {
 		e, gen = db.cache.get(k)
 	}

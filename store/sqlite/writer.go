@@ -287,7 +287,9 @@ func (w *writer) turn() error {
 }
 
 // folded drops the old layer, which stands in the database now. Its documents go
-// into the cache, in which they were in doubt as long as they were in a layer.
+// into the cache, in which they were in doubt as long as they were in a layer; but not
+// those that were created and neither read nor written again within that time, as
+// evidence and the audit log are: they would push out what is in use.
 func (w *writer) folded(err error) {
 	if w.stuck = err; err != nil {
 		return // the store closes; the journal keeps it
@@ -299,9 +301,14 @@ func (w *writer) folded(err error) {
 	ls.old = nil
 	ls.mu.Unlock()
 	for k, d := range old.docs {
-		if above := ls.young.docs[k]; above == nil {
-			w.db.cache.settle(k, d.now)
+		if ls.young.docs[k] != nil {
+			continue
 		}
+		now := d.now
+		if now != nil && now.rev == 1 && atomic.LoadUint32(&now.read) == 0 {
+			now = nil
+		}
+		w.db.cache.settle(k, now)
 	}
 }
 
