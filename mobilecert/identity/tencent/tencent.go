@@ -81,9 +81,26 @@ func (c *Checker) Begin(ctx context.Context, check string, p identity.Person, ba
 	return &identity.Started{Ref: out.BizToken, URL: out.Url}, nil
 }
 
-// system are the results that say nothing of the person: the service or the register
-// behind it could not work. All others but 0 are counted as no match.
-var system = []int64{1001, 9999}
+// The results, as Tencent Cloud lists them for checks by H5 and mini program (return
+// codes of FaceID, https://cloud.tencent.com/document/product/1007/31082, and 2017 of
+// https://cloud.tencent.com/document/product/1007/101997). All that stand in neither
+// list say that it is not the person, or that the person could not be seen: liveness
+// 10xx to 13xx, comparison 20xx, the document 30x, and 16, no tries left.
+const (
+	matches    = 0
+	unfinished = 17 // the person is still at it
+)
+
+// system are the results that say nothing of the person: the service, or the register
+// behind it, could not work.
+var system = []int64{
+	1, 2, 3, // asked wrongly
+	4, 8, 10, 12, 13, // the service is disturbed
+	14, 15, // the token is used, or too old
+	201, 202, 203, 204, // WeChat gives no picture or film, or lacks a permission
+	1001, 1006, 1007, 1008, // the engine's time is up, the register of photographs fails, nothing came from WeChat, the network
+	2001, 2017, // the engine's time is up, the register is being renewed
+}
 
 // Ask tells what came of a token. While the person has not finished there is no
 // result.
@@ -98,13 +115,13 @@ func (c *Checker) Ask(ctx context.Context, ref string) (*identity.Result, error)
 	if err != nil {
 		return nil, err
 	}
-	if out.Text == nil || out.Text.ErrCode == nil {
+	if out.Text == nil || out.Text.ErrCode == nil || *out.Text.ErrCode == unfinished {
 		return &identity.Result{State: identity.Pending}, nil
 	}
 	code := *out.Text.ErrCode
 	r := &identity.Result{State: identity.Mismatched, Reason: fmt.Sprint(code)}
 	switch {
-	case code == 0:
+	case code == matches:
 		r.State = identity.Passed
 	case slices.Contains(system, code):
 		r.State = identity.Failed

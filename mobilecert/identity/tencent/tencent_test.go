@@ -118,8 +118,13 @@ func TestSignedRequests(t *testing.T) {
 		t.Errorf("asked with %v", in)
 	}
 	for code, want := range map[string]identity.State{
-		"null": identity.Pending, "0": identity.Passed, "1004": identity.Mismatched, "2015": identity.Mismatched,
-		"-4006": identity.Mismatched, "1001": identity.Failed, "9999": identity.Failed,
+		"null": identity.Pending, "17": identity.Pending, "0": identity.Passed,
+		// It is not the person, or the person is not seen.
+		"16": identity.Mismatched, "301": identity.Mismatched, "1002": identity.Mismatched, "1004": identity.Mismatched, "1202": identity.Mismatched,
+		"2005": identity.Mismatched, "2006": identity.Mismatched, "2015": identity.Mismatched, "2016": identity.Mismatched, "77777": identity.Mismatched,
+		// The service could not.
+		"4": identity.Failed, "13": identity.Failed, "15": identity.Failed, "202": identity.Failed, "204": identity.Failed, "1001": identity.Failed,
+		"1006": identity.Failed, "1008": identity.Failed, "2001": identity.Failed, "2017": identity.Failed,
 	} {
 		c.code = code
 		r, err := checker.Ask(ctx, "biz-1")
