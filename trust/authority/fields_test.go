@@ -18,8 +18,9 @@ import (
 )
 
 // Every field of an issued certificate against the clause it comes from, as
-// docs/certificates.md lists them: GM/T 0015-2023 by the names of its fields, RFC 5280
-// by its sections.
+// docs/certificates.md lists them: RFC by section; GM/T 0015 by clause (5.2.3 the basic
+// fields, 5.2.4 the extensions, the same in 2012 and 2023), by the field's name within
+// it, and by the tables of whole certificates (C.3 signing, C.4 encryption, of 2012).
 func TestFieldsOfProfiles(t *testing.T) {
 	a := load(t)
 	form := authority.Form{Policies: []string{"1.2.156.99999.1.1", "1.2.156.99999.1.2"}, CPS: "https://ca.example.cn/cps", Registration: true}
@@ -34,27 +35,28 @@ func TestFieldsOfProfiles(t *testing.T) {
 			is := func(clause, field string, holds bool, got any) {
 				t.Helper()
 				if !holds {
-					t.Errorf("%s %s: %s (%s): %v", alg, profile, field, clause, got)
+					table := map[authority.Profile]string{authority.Sign: "C.3", authority.Encrypt: "C.4"}[profile]
+					t.Errorf("%s %s: %s (%s; GM/T 0015 table %s): %v", alg, profile, field, clause, table, got)
 				}
 			}
 			x, ext := c.X, extensionsOf(t, c)
 
 			// tbsCertificate
-			is("RFC 5280 §4.1.2.1; 版本", "version", x.Version == 3, x.Version)
-			is("RFC 5280 §4.1.2.2; 序列号", "serialNumber", x.SerialNumber.Sign() > 0 && x.SerialNumber.BitLen() > 64 && len(x.SerialNumber.Bytes()) <= 20, x.SerialNumber)
+			is("RFC 5280 §4.1.2.1; GM/T 0015 5.2.3 版本", "version", x.Version == 3, x.Version)
+			is("RFC 5280 §4.1.2.2; GM/T 0015 5.2.3 序列号", "serialNumber", x.SerialNumber.Sign() > 0 && x.SerialNumber.BitLen() > 64 && len(x.SerialNumber.Bytes()) <= 20, x.SerialNumber)
 			wantAlg := map[trust.Algorithm]smx509.SignatureAlgorithm{trust.ES256: smx509.ECDSAWithSHA256, trust.SM2SM3: smx509.SM2WithSM3}[alg]
-			is("RFC 5280 §4.1.2.3; 签名算法", "signature", x.SignatureAlgorithm == wantAlg, x.SignatureAlgorithm)
-			is("RFC 5280 §4.1.2.4; 颁发者", "issuer", bytes.Equal(x.RawIssuer, issuer.X.RawSubject) && len(x.Issuer.Country) == 1, x.Issuer)
-			is("RFC 5280 §4.1.2.5; 有效期", "validity", x.NotBefore.Equal(r.NotBefore) && x.NotAfter.Equal(r.NotAfter) && x.NotAfter.Nanosecond() == 0, x.NotAfter)
-			is("RFC 5280 §4.1.2.6; 主体", "subject", x.Subject.CommonName == "张三" && slices.Equal(x.Subject.Country, []string{"CN"}) &&
+			is("RFC 5280 §4.1.2.3; GM/T 0015 5.2.3 签名算法", "signature", x.SignatureAlgorithm == wantAlg, x.SignatureAlgorithm)
+			is("RFC 5280 §4.1.2.4; GM/T 0015 5.2.3 颁发者", "issuer", bytes.Equal(x.RawIssuer, issuer.X.RawSubject) && len(x.Issuer.Country) == 1, x.Issuer)
+			is("RFC 5280 §4.1.2.5; GM/T 0015 5.2.3 有效期", "validity", x.NotBefore.Equal(r.NotBefore) && x.NotAfter.Equal(r.NotAfter) && x.NotAfter.Nanosecond() == 0, x.NotAfter)
+			is("RFC 5280 §4.1.2.6; GM/T 0015 5.2.3 主体", "subject", x.Subject.CommonName == "张三" && slices.Equal(x.Subject.Country, []string{"CN"}) &&
 				slices.Equal(x.Subject.Organization, []string{"杭州示例科技有限公司"}), x.Subject)
-			is("RFC 5280 §4.1.2.6", "subject in UTF-8", bytes.Contains(x.RawSubject, append([]byte{0x0c, byte(len("张三"))}, "张三"...)), x.RawSubject)
+			is("RFC 5280 §4.1.2.4, §4.1.2.6; GM/T 0015 5.2.3 主体", "subject in UTF-8", bytes.Contains(x.RawSubject, append([]byte{0x0c, byte(len("张三"))}, "张三"...)), x.RawSubject)
 			key, ok := x.PublicKey.(*ecdsa.PublicKey)
-			is("RFC 5480 §2.1.1; 主体公钥信息", "subjectPublicKeyInfo", ok && sm2.IsSM2PublicKey(key) == (alg == trust.SM2SM3) && !strings.Contains(fmt.Sprintf("%x", x.RawSubjectPublicKeyInfo), "2a8648ce3d0101"), x.PublicKey)
+			is("RFC 5480 §2.1.1; GM/T 0015 5.2.3 主体公钥信息", "subjectPublicKeyInfo", ok && sm2.IsSM2PublicKey(key) == (alg == trust.SM2SM3) && !strings.Contains(fmt.Sprintf("%x", x.RawSubjectPublicKeyInfo), "2a8648ce3d0101"), x.PublicKey)
 
 			// Extensions
-			is("RFC 5280 §4.2.1.1; authorityKeyIdentifier", "authorityKeyIdentifier", bytes.Equal(x.AuthorityKeyId, issuer.X.SubjectKeyId) && !ext["2.5.29.35"].Critical, x.AuthorityKeyId)
-			is("RFC 5280 §4.2.1.2; subjectKeyIdentifier", "subjectKeyIdentifier", len(x.SubjectKeyId) == 20 && !ext["2.5.29.14"].Critical, x.SubjectKeyId)
+			is("RFC 5280 §4.2.1.1; GM/T 0015 5.2.4 authorityKeyIdentifier", "authorityKeyIdentifier", bytes.Equal(x.AuthorityKeyId, issuer.X.SubjectKeyId) && !ext["2.5.29.35"].Critical, x.AuthorityKeyId)
+			is("RFC 5280 §4.2.1.2; GM/T 0015 5.2.4 subjectKeyIdentifier", "subjectKeyIdentifier", len(x.SubjectKeyId) == 20 && !ext["2.5.29.14"].Critical, x.SubjectKeyId)
 			wantUse := smx509.KeyUsageDigitalSignature | smx509.KeyUsageContentCommitment
 			if profile == authority.Encrypt {
 				wantUse = smx509.KeyUsageKeyAgreement
@@ -62,26 +64,26 @@ func TestFieldsOfProfiles(t *testing.T) {
 					wantUse |= smx509.KeyUsageKeyEncipherment | smx509.KeyUsageDataEncipherment
 				}
 			}
-			is("RFC 5280 §4.2.1.3, RFC 8813; keyUsage", "keyUsage", x.KeyUsage == wantUse && ext["2.5.29.15"].Critical, x.KeyUsage)
+			is("RFC 5280 §4.2.1.3, RFC 8813; GM/T 0015 5.2.4 keyUsage", "keyUsage", x.KeyUsage == wantUse && ext["2.5.29.15"].Critical, x.KeyUsage)
 			var policies []string
 			for _, p := range x.PolicyIdentifiers {
 				policies = append(policies, p.String())
 			}
-			is("RFC 5280 §4.2.1.4; certificatePolicies", "certificatePolicies", slices.Equal(policies, form.Policies) && bytes.Contains(ext["2.5.29.32"].Value, []byte(form.CPS)), policies)
-			is("RFC 5280 §4.2.1.9; basicConstraints", "basicConstraints", !x.IsCA && x.BasicConstraintsValid && ext["2.5.29.19"].Critical, x.IsCA)
+			is("RFC 5280 §4.2.1.4; GM/T 0015 5.2.4 certificatePolicies", "certificatePolicies", slices.Equal(policies, form.Policies) && bytes.Contains(ext["2.5.29.32"].Value, []byte(form.CPS)), policies)
+			is("RFC 5280 §4.2.1.9; GM/T 0015 5.2.4 basicConstraints", "basicConstraints", !x.IsCA && x.BasicConstraintsValid && ext["2.5.29.19"].Critical, x.IsCA)
 			usage := fmt.Sprint(x.UnknownExtKeyUsage, x.ExtKeyUsage)
-			is("RFC 5280 §4.2.1.12, RFC 9336; extKeyUsage", "extKeyUsage", usage == map[authority.Profile]string{
+			is("RFC 5280 §4.2.1.12, RFC 9336; GM/T 0015 5.2.4 extKeyUsage", "extKeyUsage", usage == map[authority.Profile]string{
 				authority.Sign: "[1.3.6.1.5.5.7.3.36] []", authority.Encrypt: "[] []"}[profile], usage)
-			is("RFC 5280 §4.2.1.13; CRLDistributionPoints", "cRLDistributionPoints", slices.Equal(x.CRLDistributionPoints, []string{base + authority.CRLPath(line)}), x.CRLDistributionPoints)
-			is("RFC 5280 §4.2.2.1; authorityInfoAccess", "authorityInfoAccess", slices.Equal(x.OCSPServer, []string{base + authority.OCSPPath}) &&
+			is("RFC 5280 §4.2.1.13; GM/T 0015 5.2.4 CRLDistributionPoints", "cRLDistributionPoints", slices.Equal(x.CRLDistributionPoints, []string{base + authority.CRLPath(line)}), x.CRLDistributionPoints)
+			is("RFC 5280 §4.2.2.1; GM/T 0015 5.2.4 authorityInfoAccess", "authorityInfoAccess", slices.Equal(x.OCSPServer, []string{base + authority.OCSPPath}) &&
 				slices.Equal(x.IssuingCertificateURL, []string{base + authority.IssuerPath(line)}), x.OCSPServer)
 
 			// The identity extensions of GM/T 0015, none critical.
 			person, err := asn1.Marshal(asn1.RawValue{Class: asn1.ClassContextSpecific, IsCompound: true, Bytes: printable(t, r.Person)})
 			must(t, err)
-			is("identifyCode", "1.2.156.10260.4.1.1", bytes.Equal(ext["1.2.156.10260.4.1.1"].Value, person) && !ext["1.2.156.10260.4.1.1"].Critical, ext["1.2.156.10260.4.1.1"])
-			for _, oid := range []string{"1.2.156.10260.4.1.3", "1.2.156.10260.4.1.4"} {
-				is("ICRegistrationNumber, organizationCode", oid, bytes.Equal(ext[oid].Value, printable(t, r.Organisation)) && !ext[oid].Critical, ext[oid])
+			is("GM/T 0015 5.2.4 identifyCode", "1.2.156.10260.4.1.1", bytes.Equal(ext["1.2.156.10260.4.1.1"].Value, person) && !ext["1.2.156.10260.4.1.1"].Critical, ext["1.2.156.10260.4.1.1"])
+			for oid, name := range map[string]string{"1.2.156.10260.4.1.3": "ICRegistrationNumber", "1.2.156.10260.4.1.4": "organizationCode"} {
+				is("GM/T 0015 5.2.4 "+name, oid, bytes.Equal(ext[oid].Value, printable(t, r.Organisation)) && !ext[oid].Critical, ext[oid])
 			}
 			// And nothing besides.
 			known := []string{"2.5.29.35", "2.5.29.14", "2.5.29.15", "2.5.29.32", "2.5.29.19", "2.5.29.37", "2.5.29.31", "1.3.6.1.5.5.7.1.1", "2.5.29.17",
