@@ -70,8 +70,9 @@ func (p *program) closeFaces() {
 // applicationHandlers are the effects that applications are told by.
 func (p *program) applicationHandlers() map[string]push.Handler {
 	return map[string]push.Handler{
-		identity.EffectChecked:  p.carryChecked,
-		mobilecert.EffectIssued: p.carryIssued,
+		identity.EffectChecked:   p.carryChecked,
+		application.EffectErased: p.applications.CarryErased,
+		mobilecert.EffectIssued:  p.carryIssued,
 	}
 }
 

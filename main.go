@@ -21,6 +21,7 @@ type commands struct {
 	Token       tokenCommand       `cmd:"" help:"Make an API token for an integrator."`
 	Authority   authorityCommand   `cmd:"" help:"Make the private authority of this installation."`
 	Certificate certificateCommand `cmd:"" help:"Revoke a certificate that was issued here."`
+	Key         keyCommand         `cmd:"" help:"The keys that personal data is sealed with."`
 	Health      healthCommand      `cmd:"" help:"Ask the running server whether it is well; for container health checks."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 }

@@ -52,6 +52,7 @@ type program struct {
 
 	store        store.Store
 	ring         *seal.Ring
+	spare        bool // it was said that the older keys are not needed any more
 	accounts     *account.Service
 	catalogue    *mobilecert.Catalogue
 	certificates *mobilecert.Certificates
@@ -165,8 +166,8 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 	}
 	p.qr = qr.New(qr.Config{
 		Store: p.store, Clock: p.clock, Hub: p.hub, Engine: p.engine, Origin: origin, Times: qr.DefaultTimes(), MaxOpen: 20,
-		HoldsCertificate: mobilecert.HoldsCertificate(certificates, bindings),
-		DeviceName:       p.deviceName,
+		Holds:      mobilecert.Holds(certificates, bindings),
+		DeviceName: p.deviceName,
 	})
 	p.certificates = certificates
 	p.bindings = bindings
@@ -291,8 +292,11 @@ func (p *program) run(ctx context.Context, ln net.Listener) error {
 	every("reminders", time.Minute, p.reminders.Run)
 	every("house", time.Minute, func(ctx context.Context) error {
 		_, err := p.accounts.Sweep(ctx)
-		return errors.Join(err, p.outbox.Purge(ctx), p.qr.SweepPairs(ctx), p.uploads.Sweep(ctx), p.applications.Reseal(ctx))
+		return errors.Join(err, p.outbox.Purge(ctx), p.qr.SweepPairs(ctx), p.uploads.Sweep(ctx))
 	})
+
+	every("seal", time.Minute, p.everyReseal)
+	every("erase", 10*time.Minute, p.erase)
 
 	served := make(chan error, 1)
 	go func() { served <- p.server.Serve(ln) }()

@@ -42,8 +42,9 @@ type settings struct {
 	RequestsPerSec      int      `name:"requests-per-second" env:"CERTLINK_REQUESTS_PER_SECOND" default:"5000" help:"Requests that this server takes in a second before it answers 503."`
 
 	channelSettings `embed:""`
-	Cashier         cashierSettings `embed:""`
-	Faces           faceSettings    `embed:""`
+	Cashier         cashierSettings   `embed:""`
+	Retention       retentionSettings `embed:""`
+	Faces           faceSettings      `embed:""`
 	renewalSettings `embed:""`
 	siteSettings    `embed:""`
 }
@@ -112,6 +113,7 @@ func (s *settings) check() error {
 		bad("CERTLINK_BINDINGS_PER_ACCOUNT must be from 1 to 20")
 	}
 	s.Cashier.check(bad)
+	s.Retention.check(bad)
 	s.renewalSettings.check(bad)
 	s.siteSettings.check(bad)
 	if s.StartsPerMin < 1 || s.RequestsPerSec < 1 {

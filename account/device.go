@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"certlink/internal/effect"
+	"certlink/internal/seal"
 	"certlink/store"
 )
 
@@ -49,7 +50,9 @@ func deviceRecord(s store.Store) store.Record[storedDevice] {
 	return store.Record[storedDevice]{Store: s, Collection: devices, Memo: store.NewMemo(memoBytes, (*storedDevice).clone),
 		ID: func(d *storedDevice) string { return d.ID },
 		// The name is not indexed: nobody looks for a stranger's phone by name.
-		Index: func(d *storedDevice) map[string]string { return map[string]string{effect.Index: owing(&d.Owing)} }}
+		Index: func(d *storedDevice) map[string]string {
+			return map[string]string{seal.StaleIndex: devicePlaces.Keys(d), effect.Index: owing(&d.Owing)}
+		}}
 }
 
 func (s *Service) device(d *storedDevice) *Device {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"certlink/internal/effect"
+	"certlink/internal/seal"
 	"certlink/store"
 )
 
@@ -20,7 +21,8 @@ func accountRecord(s store.Store) store.Record[stored] {
 				"name":       store.Key(a.OrganisationID, searchName(a.Name)),
 				effect.Index: owing(&a.Owing),
 				// Every login is unique, those with a slash by what they are made of.
-				"login": a.Login,
+				"login":         a.Login,
+				seal.StaleIndex: accountPlaces.Keys(a),
 			}
 			if a.ExternalID != "" {
 				ix["external"] = externalKey(a.Issuer, a.OrganisationID, a.ExternalID)
@@ -43,7 +45,7 @@ func externalKey(issuer, orgID, externalID string) string {
 func (s *Service) sealIDNumber(a *stored, number string) {
 	a.SealedIDNumber, a.IDNumber = "", number
 	if number != "" {
-		a.SealedIDNumber = s.seal.Seal("id-number "+a.ID, []byte(number))
+		a.SealedIDNumber = s.seal.Seal(idNumberField.Of(a.ID), []byte(number))
 	}
 }
 
@@ -51,7 +53,7 @@ func (s *Service) openIDNumber(a *stored) (string, error) {
 	if a.SealedIDNumber == "" {
 		return "", nil
 	}
-	plain, err := s.seal.Open("id-number "+a.ID, a.SealedIDNumber)
+	plain, err := s.seal.Open(idNumberField.Of(a.ID), a.SealedIDNumber)
 	if err != nil {
 		return "", fmt.Errorf("account: the ID number of %s: %w", a.ID, err)
 	}

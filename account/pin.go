@@ -38,7 +38,7 @@ func (s *Service) pinState(d *storedDevice) PINState {
 }
 
 func (s *Service) sealPIN(deviceID string, hash [32]byte, pepper []byte) string {
-	return s.seal.Seal("pin "+deviceID, append(hash[:], pepper...))
+	return s.seal.Seal(pinField.Of(deviceID), append(hash[:], pepper...))
 }
 
 // verifierHash checks the verifier's shape and hashes it.
@@ -149,7 +149,7 @@ func (s *Service) guessPIN(ctx context.Context, deviceID string, hash [32]byte, 
 		return "", err
 	}
 	// From here on the guess is counted, whatever becomes of this request.
-	plain, err := s.seal.Open("pin "+deviceID, d.Secret.Sealed)
+	plain, err := s.seal.Open(pinField.Of(deviceID), d.Secret.Sealed)
 	if err != nil || len(plain) != 64 {
 		return "", fmt.Errorf("account: the PIN of %s: %w", deviceID, errors.Join(err, errors.New("cannot be read")))
 	}

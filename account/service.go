@@ -35,12 +35,12 @@ func Collections() []store.Collection {
 	until := store.Index{Name: "until"} // when Sweep may delete it
 	return []store.Collection{
 		organisationRecord(nil).Declare(store.Collection{Name: organisations, Indexes: []store.Index{{Name: "code", Unique: true}, {Name: "name"}, owing}}),
-		accountRecord(nil).Declare(store.Collection{Name: accounts, Indexes: []store.Index{{Name: "login", Unique: true}, {Name: "external", Unique: true}, {Name: "name"}, owing}}),
+		accountRecord(nil).Declare(store.Collection{Name: accounts, Indexes: []store.Index{{Name: "login", Unique: true}, {Name: "external", Unique: true}, {Name: "name"}, {Name: seal.StaleIndex}, owing}}),
 		sessionRecord(nil).Declare(store.Collection{Name: sessions, Indexes: []store.Index{{Name: "account"}, until}}),
 		attemptRecord(nil).Declare(store.Collection{Name: attempts, Indexes: []store.Index{until, owing}}),
 		tokenRecord(nil).Declare(store.Collection{Name: tokens, Indexes: []store.Index{{Name: "token", Unique: true}, {Name: "account"}, owing}}),
 		importsRecord(nil).Declare(store.Collection{Name: imports, Indexes: []store.Index{owing}}),
-		deviceRecord(nil).Declare(store.Collection{Name: devices, Indexes: []store.Index{owing}}),
+		deviceRecord(nil).Declare(store.Collection{Name: devices, Indexes: []store.Index{{Name: seal.StaleIndex}, owing}}),
 		quotaRecord(nil).Declare(store.Collection{Name: quotas, Indexes: []store.Index{until}}),
 	}
 }

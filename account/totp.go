@@ -42,7 +42,7 @@ func totpStep(secret, code string, now time.Time) (int64, bool) {
 }
 
 func (s *Service) openTOTP(accountID, sealed string) (string, error) {
-	plain, err := s.seal.Open("totp "+accountID, sealed)
+	plain, err := s.seal.Open(totpField.Of(accountID), sealed)
 	if err != nil {
 		return "", fmt.Errorf("account: the TOTP secret of %s: %w", accountID, err)
 	}
@@ -80,7 +80,7 @@ func (s *Service) BeginTOTP(ctx context.Context, p *Principal) (secret, uri stri
 		case a.Second.Enabled():
 			return ErrTOTPState
 		}
-		a.Second.Begun = s.seal.Seal("totp "+a.ID, []byte(secret))
+		a.Second.Begun = s.seal.Seal(totpField.Of(a.ID), []byte(secret))
 		return nil
 	})
 	if err != nil {

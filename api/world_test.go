@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -100,6 +101,35 @@ func derived(t testing.TB, s store.Store) {
 			maps.DeleteFunc(got, func(_, v string) bool { return v == "" })
 			if !maps.Equal(got, d.Index) {
 				t.Errorf("%s/%s: derived %v, stored %v", c.Name, d.ID, got, d.Index)
+			}
+		}
+	}
+}
+
+// sealedAnew changes the key of all that a test has left under seal, and takes the old
+// one away: everything must open with the new one alone, which a third key shows.
+func sealedAnew(t testing.TB, s store.Store, keyFile string, old *seal.Ring) {
+	made, err := os.ReadFile(keyFile)
+	check(t, err)
+	keys := map[string]string{"k8": "k8 ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=", "k9": "k9 MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}
+	for _, text := range []string{keys["k8"] + "\n" + string(made), keys["k9"] + "\n" + keys["k8"]} {
+		ring, err := seal.Parse(text)
+		check(t, err)
+		for _, stock := range slices.Concat(account.Sealed(s, ring), mobilecert.Sealed(s, ring), application.Sealed(s, ring),
+			push.Sealed(s, ring), invoice.Sealed(s, ring), upload.Sealed(s, ring)) {
+			_, err := stock.Reseal(ctx)
+			check(t, err)
+			if n, err := stock.Reseal(ctx); n != 0 || err != nil {
+				t.Errorf("%s: %d documents are sealed again and again, %v", stock.Collection, n, err)
+			}
+		}
+	}
+	for _, c := range schema() {
+		docs, _, err := s.Query(ctx, c.Name, store.Query{})
+		check(t, err)
+		for _, d := range docs {
+			if bytes.Contains(d.Body, []byte(`"`+old.Key()+`.`)) || bytes.Contains(d.Body, []byte(`"k8.`)) {
+				t.Errorf("%s/%s is still sealed with an old key: %s", c.Name, d.ID, d.Body)
 			}
 		}
 	}
@@ -294,6 +324,7 @@ func newWorld(t testing.TB, change ...func(*settings)) *world {
 	check(t, err)
 	t.Cleanup(func() {
 		derived(t, db)
+		sealedAnew(t, db, filepath.Join(m.dir, "secret.key"), w.ring)
 		db.Close()
 	})
 	w.store = db
@@ -362,8 +393,8 @@ func (w *world) start() {
 	check(t, err)
 	w.qr = qr.New(qr.Config{
 		Store: db, Clock: w.clock.Now, Hub: w.hub, Engine: engine, Origin: s.api.Origin, Times: s.times, MaxOpen: s.maxOpen,
-		HoldsCertificate: w.certs.HoldsCertificate,
-		DeviceName:       w.deviceName,
+		Holds:      mobilecert.Holds(w.certs, w.bindings),
+		DeviceName: w.deviceName,
 	})
 	w.phones = push.NewPhones(db, w.clock.Now, w.hub, w.ring, "fcm", "hms")
 	w.prompts = push.NewPrompts(push.PromptsConfig{

@@ -53,14 +53,19 @@ func (v *Bindings) OfDevice(ctx context.Context, device string) ([]*Binding, err
 	return list, err
 }
 
-// HoldsCertificate says whether the phone has signed a binding that stands: then
-// it holds a certificate, whichever authority has issued it.
-func (v *Bindings) HoldsCertificate(ctx context.Context, device string) (bool, error) {
+// holds says whether the phone has signed a binding that stands: then it holds a
+// certificate, whichever authority has issued it. And whether one for an account.
+func (v *Bindings) holds(ctx context.Context, device, account string) (any, own bool, err error) {
 	if device == "" {
-		return false, nil
+		return false, false, nil
 	}
-	docs, _, err := v.cfg.Store.Query(ctx, bindingCollection.Name, limited(store.Equal("device", device), 1))
-	return len(docs) > 0, err
+	q := store.Equal("device", device)
+	q.Limit = 100
+	list, _, err := v.docs.Query(ctx, q)
+	for _, b := range list {
+		any, own = true, own || b.Account.ID == account
+	}
+	return any, own, err
 }
 
 // Get reads a binding, whoever asks.

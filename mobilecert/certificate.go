@@ -5,6 +5,7 @@ import (
 
 	"certlink/confirm"
 	"certlink/internal/effect"
+	"certlink/internal/seal"
 	"certlink/store"
 )
 
@@ -185,6 +186,7 @@ var certificateCollection = store.Collection{Name: "certificates", Indexes: []st
 	{Name: "serial"},                  // serial number and issuer, once issued here
 	{Name: "twin_key", Unique: true},  // as key, for encryption certificates
 	{Name: "twin_serial"},             // as serial
+	{Name: seal.StaleIndex},
 	{Name: effect.Index},
 }}
 
@@ -198,6 +200,7 @@ func certificateRecord(s store.Store) store.Record[Certificate] {
 				"organisation": store.Key(c.Account.OrganisationID, store.TimeKey(c.CreatedAt)),
 				effect.Index:   owing(&c.Owing),
 			}
+			ix[seal.StaleIndex] = certificatePlaces.Keys(c)
 			if c.Twin != nil {
 				ix["twin_key"] = c.Twin.Key
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"certlink/confirm"
 	"certlink/store"
@@ -56,6 +57,23 @@ func (v *Certificates) Get(ctx context.Context, id string) (*Certificate, error)
 	return c, err
 }
 
+// LastTerm is when the last of a certificate and what it was extended to ends: when it
+// was revoked, or when its time is over.
+func (v *Certificates) LastTerm(ctx context.Context, id string) (time.Time, error) {
+	c, err := v.Get(ctx, id)
+	for err == nil {
+		next, _, missing := v.docs.First(ctx, store.Equal("successor", c.ID))
+		if errors.Is(missing, store.ErrNotFound) {
+			if c.EndedAt != nil && c.EndedAt.Before(c.NotAfter) {
+				return *c.EndedAt, nil
+			}
+			return c.NotAfter, nil
+		}
+		c, err = next, missing
+	}
+	return time.Time{}, err
+}
+
 // ListByDevice lists what a phone has collected or may collect, newest first.
 func (v *Certificates) ListByDevice(ctx context.Context, device string, after store.Cursor, limit int) ([]*Certificate, store.Cursor, error) {
 	return v.docs.Query(ctx, store.Query{Index: "device", Prefix: store.KeyPrefix(device), Desc: true, After: after, Limit: limit})
@@ -88,18 +106,18 @@ func (v *Certificates) ListRevoked(ctx context.Context, after store.Cursor, limi
 	return v.docs.Query(ctx, store.Query{Index: "ended", Prefix: store.KeyPrefix(string(Revoked)), Desc: true, After: after, Limit: limit})
 }
 
-// HoldsCertificate says whether the phone holds a certificate that counts today.
-// It looks at the hundred newest: a phone with a hundred dead certificates and
-// one living older one is nobody's.
-func (v *Certificates) HoldsCertificate(ctx context.Context, device string) (bool, error) {
+// holds says whether the phone holds a certificate that counts today, and whether one
+// of an account. It looks at the hundred newest: a phone with a hundred dead
+// certificates and one living older one is nobody's.
+func (v *Certificates) holds(ctx context.Context, device, account string) (any, own bool, err error) {
 	list, _, err := v.ListByDevice(ctx, device, "", 100)
 	now := v.cfg.Clock()
 	for _, c := range list {
 		if c.StateAt(now) == string(Issued) {
-			return true, nil
+			any, own = true, own || c.Account.ID == account
 		}
 	}
-	return false, err
+	return any, own, err
 }
 
 // uncollected refuses a grant whose certificate was collected, by another statement
@@ -151,13 +169,15 @@ func (v *Certificates) change(ctx context.Context, id string, decide func(*Certi
 	return c, err
 }
 
-// HoldsCertificate says whether the phone holds a certificate, issued here or
-// shown here by a binding; what qr.Config asks for.
-func HoldsCertificate(c *Certificates, b *Bindings) func(ctx context.Context, device string) (bool, error) {
-	return func(ctx context.Context, device string) (bool, error) {
-		if holds, err := b.HoldsCertificate(ctx, device); holds || err != nil {
-			return holds, err
+// Holds says whether the phone holds a certificate, issued here or bound here, and
+// whether one of an account.
+func Holds(c *Certificates, b *Bindings) func(ctx context.Context, device, account string) (any, own bool, err error) {
+	return func(ctx context.Context, device, account string) (bool, bool, error) {
+		bound, ownBound, err := b.holds(ctx, device, account)
+		if err != nil {
+			return false, false, err
 		}
-		return c.HoldsCertificate(ctx, device)
+		issued, ownIssued, err := c.holds(ctx, device, account)
+		return bound || issued, ownBound || ownIssued, err
 	}
 }

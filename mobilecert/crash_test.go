@@ -125,7 +125,7 @@ func TestIssuerAway(t *testing.T) {
 	if list, _, err := w.certs.ListByDevice(ctx, phone.id, "", 0); err != nil || len(list) != 0 {
 		t.Fatalf("the phone may collect %v, %v", list, err)
 	}
-	if holds, err := w.certs.HoldsCertificate(ctx, phone.id); holds || err != nil {
+	if holds, _, err := Holds(w.certs, w.bindings)(ctx, phone.id, "li"); holds || err != nil {
 		t.Fatalf("an intent counts as a certificate: %v", err)
 	}
 	issuer.fail = nil

@@ -256,11 +256,13 @@ func TestStanding(t *testing.T) {
 
 func TestHoldsCertificate(t *testing.T) {
 	w := newWorld(t)
-	holds := HoldsCertificate(w.certs, w.bindings)
+	holds := Holds(w.certs, w.bindings)
 	is := func(device string, want bool) {
 		t.Helper()
-		if got, err := holds(ctx, device); err != nil || got != want {
-			t.Errorf("%s holds one: %v, %v", device, got, err)
+		for account, whose := range map[string]bool{"admin": device != "device-li", "li": device == "device-li", "zhou": false} {
+			if got, own, err := holds(ctx, device, account); err != nil || got != want || own != (want && whose) {
+				t.Errorf("%s holds one: %v, of %s: %v, %v", device, got, account, own, err)
+			}
 		}
 	}
 	phone := newHandset(t)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"certlink/confirm"
+	"certlink/internal/seal"
 	"certlink/store"
 	"certlink/trust"
 )
@@ -52,7 +53,8 @@ type numbers struct {
 	CreditCode string `json:"credit_code,omitempty"`
 }
 
-const sealPurpose = "certificate intent"
+// numbersField holds the numbers of a person until the certificate is there.
+var numbersField = seal.In("certificates", "certificate intent")
 
 // Backdate is how long before its making a certificate begins to be valid, so
 // that a verifier whose clock is a little slow accepts it at once.
@@ -113,13 +115,13 @@ func (v *Certificates) intend(ctx context.Context, in Issuance) (*Certificate, i
 		ID: in.ID, State: Issuing, Provider: in.Product.Provider, Product: in.Product.ID, Medium: cmp.Or(in.Medium, Mobile), Foreign: in.Product.foreign(),
 		Account: in.Account, Device: in.Device, Key: in.CSR.PublicKeySHA256(), Grant: in.Grant, Replaces: in.Replaces,
 		Serial: newSerial(), NotBefore: in.NotBefore.UTC().Truncate(time.Second), NotAfter: in.NotAfter.UTC().Truncate(time.Second),
-		Subject: in.Subject, Sealed: v.cfg.Seal.Seal(sealPurpose, secret), CreatedAt: in.At,
+		Subject: in.Subject, Sealed: v.cfg.Seal.Seal(numbersField.Of(in.ID), secret), CreatedAt: in.At,
 	}
 	if in.NotAfter.IsZero() {
 		c.NotBefore = in.At.UTC().Truncate(time.Second).Add(-Backdate)
 		c.NotAfter = c.NotBefore.Add(in.Product.Term - time.Second)
 	}
-	if c.Twin, err = v.twin(in.Product, in.CSR); err != nil {
+	if c.Twin, err = v.twin(in.ID, in.Product, in.CSR); err != nil {
 		return nil, 0, err
 	}
 	if p := in.Predecessor; p != nil {
@@ -201,14 +203,14 @@ func (v *Certificates) sign(ctx context.Context, in Issuance, c *Certificate) (*
 		return nil, nil, fmt.Errorf("mobilecert: the issuer made another certificate than intent %s asks for", c.ID)
 	}
 	if c.Twin != nil {
-		err = v.takeTwin(c.Twin, signed.Encryption, cert)
+		err = v.takeTwin(c, signed.Encryption, cert)
 	}
 	return signed, cert, err
 }
 
 // numbers opens what an intent has sealed.
 func (v *Certificates) numbers(c *Certificate) (n numbers, err error) {
-	plain, err := v.cfg.Seal.Open(sealPurpose, c.Sealed)
+	plain, err := v.cfg.Seal.Open(numbersField.Of(c.ID), c.Sealed)
 	if err == nil {
 		err = json.Unmarshal(plain, &n)
 	}

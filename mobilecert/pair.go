@@ -13,6 +13,7 @@ import (
 	"github.com/emmansun/gmsm/smx509"
 
 	"certlink/confirm"
+	"certlink/internal/seal"
 	"certlink/trust"
 )
 
@@ -55,11 +56,12 @@ type Twin struct {
 	Envelope []byte `json:"envelope,omitempty"`
 }
 
-const sealTwin = "encryption key"
+// twinField holds a private key from the intent until it lies in its envelope.
+var twinField = seal.In("certificates", "encryption key")
 
 // twin makes what the intent says of the encryption pair, nil where there will be
 // none: the product has none, or the phone has made no second key.
-func (v *Certificates) twin(p *Product, csr *trust.CSR) (*Twin, error) {
+func (v *Certificates) twin(id string, p *Product, csr *trust.CSR) (*Twin, error) {
 	if p.Pair == nil {
 		return nil, nil
 	}
@@ -70,7 +72,7 @@ func (v *Certificates) twin(p *Product, csr *trust.CSR) (*Twin, error) {
 		if err != nil {
 			return nil, err
 		}
-		public, t.Sealed = key.Public(), v.cfg.Seal.Seal(sealTwin, key.D.FillBytes(make([]byte, 32)))
+		public, t.Sealed = key.Public(), v.cfg.Seal.Seal(twinField.Of(id), key.D.FillBytes(make([]byte, 32)))
 	}
 	if public == nil {
 		return nil, nil
@@ -88,7 +90,8 @@ func (t *Twin) public() (crypto.PublicKey, error) { return smx509.ParsePKIXPubli
 
 // take puts the encryption certificate into the pair, and the private key into the
 // envelope for the signing key.
-func (v *Certificates) takeTwin(t *Twin, der []byte, signing *trust.Certificate) error {
+func (v *Certificates) takeTwin(c *Certificate, der []byte, signing *trust.Certificate) error {
+	t := c.Twin
 	cert, err := trust.ParseCertificate(der)
 	if err != nil {
 		return fmt.Errorf("mobilecert: the issuer answered with what is no encryption certificate: %w", err)
@@ -100,7 +103,7 @@ func (v *Certificates) takeTwin(t *Twin, der []byte, signing *trust.Certificate)
 	if t.Maker != ByAuthority {
 		return nil
 	}
-	secret, err := v.cfg.Seal.Open(sealTwin, t.Sealed)
+	secret, err := v.cfg.Seal.Open(twinField.Of(c.ID), t.Sealed)
 	if err != nil {
 		return err
 	}

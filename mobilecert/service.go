@@ -31,6 +31,18 @@ func Collections() []store.Collection {
 	return []store.Collection{certificateRecord(nil).Declare(certificateCollection), bindingRecord(nil).Declare(bindingCollection)}
 }
 
+// Sealed lists what this package keeps under seal.
+func Sealed(s store.Store, r *seal.Ring) []seal.Stock {
+	return []seal.Stock{seal.StockOf(r, certificateRecord(s), certificatePlaces)}
+}
+
+var certificatePlaces seal.Places[Certificate] = func(c *Certificate, visit func(seal.Purpose, *string) error) error {
+	if err := visit(numbersField.Of(c.ID), &c.Sealed); err != nil || c.Twin == nil {
+		return err
+	}
+	return visit(twinField.Of(c.ID), &c.Twin.Sealed)
+}
+
 // Event is one line of a document's history.
 type Event struct {
 	At  time.Time `json:"at"`

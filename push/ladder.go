@@ -80,7 +80,7 @@ func (l *Ladder) Send(ctx context.Context, m *Message) error {
 }
 
 func (l *Ladder) push(ctx context.Context, device string, c PhoneChannel, n Note) error {
-	token, err := l.Phones.ring.Open(sealToken, c.Token)
+	token, err := l.Phones.ring.Open(tokenField.Of(device), c.Token)
 	if err != nil {
 		return &PermanentError{fmt.Errorf("the token of %s: %w", c.Kind, err)}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"certlink/internal/clock"
 	"certlink/internal/effect"
+	"certlink/internal/seal"
 	"certlink/store"
 )
 
@@ -63,7 +64,7 @@ func Collections() []store.Collection {
 			{Name: "collapse", Unique: true}, // channel, device and name, while waiting
 		}}),
 		promptRecord(nil, DefaultPromptTimes()).Declare(promptSchema),
-		phoneRecord(nil).Declare(store.Collection{Name: phoneCollection, Feed: true}),
+		phoneRecord(nil).Declare(store.Collection{Name: phoneCollection, Feed: true, Indexes: []store.Index{{Name: seal.StaleIndex}}}),
 		dayRecord(nil).Declare(store.Collection{Name: dayCollection, Indexes: []store.Index{{Name: "purge"}, {Name: effect.Index}}}),
 		markRecord(nil).Declare(store.Collection{Name: markCollection, Indexes: []store.Index{{Name: "purge"}}}),
 	}

@@ -40,7 +40,6 @@ const (
 	phoneCollection = "push_phones"
 	channelsMost    = 8
 	tokenMost       = 4096
-	sealToken       = "push token"
 )
 
 // Phones knows how each phone is reached.
@@ -59,7 +58,26 @@ func NewPhones(s store.Store, c clock.Clock, hub *feed.Hub, ring *seal.Ring, kin
 }
 
 func phoneRecord(s store.Store) store.Record[phoneBox] {
-	return store.Record[phoneBox]{Store: s, Collection: phoneCollection, ID: func(b *phoneBox) string { return b.ID }}
+	return store.Record[phoneBox]{Store: s, Collection: phoneCollection, ID: func(b *phoneBox) string { return b.ID },
+		Index: func(b *phoneBox) map[string]string {
+			return map[string]string{seal.StaleIndex: phonePlaces.Keys(b)}
+		}}
+}
+
+var tokenField = seal.In(phoneCollection, "push token")
+
+// Sealed lists what this package keeps under seal.
+func Sealed(s store.Store, r *seal.Ring) []seal.Stock {
+	return []seal.Stock{seal.StockOf(r, phoneRecord(s), phonePlaces)}
+}
+
+var phonePlaces seal.Places[phoneBox] = func(b *phoneBox, visit func(seal.Purpose, *string) error) error {
+	for i := range b.Channels {
+		if err := visit(tokenField.Of(b.ID), &b.Channels[i].Token); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Kinds are the ways that an app on a phone can register for.
@@ -159,7 +177,7 @@ func (v *Phones) SetChannels(ctx context.Context, device string, list []PhoneCha
 		}
 		sealed[i] = PhoneChannel{Kind: c.Kind, On: c.On}
 		if c.Token != "" {
-			sealed[i].Token = v.ring.Seal(sealToken, []byte(c.Token))
+			sealed[i].Token = v.ring.Seal(tokenField.Of(device), []byte(c.Token))
 		}
 	}
 	_, err := v.change(ctx, device, func(b *phoneBox) error {

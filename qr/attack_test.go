@@ -62,3 +62,27 @@ func TestNotMeAfterARefusal(t *testing.T) {
 	_, err := w.qr.Start(ctx, qr.StartInput{Request: request("acc1"), Browser: browser})
 	wantCode(t, err, nil)
 }
+
+// Somebody with a certificate of their own stands by and disowns whatever the screen
+// shows: that locks nobody out. Three different people do.
+func TestOneBystanderLocksNobodyOut(t *testing.T) {
+	w := newWorld(t)
+	w.holding.Store(true)
+	browser := w.start().secret
+	deny := func(device string) {
+		t.Helper()
+		s, err := w.qr.Start(ctx, qr.StartInput{Request: request("acc1"), Browser: browser})
+		wantCode(t, err, nil)
+		s = w.scan(&page{browser, s}, device)
+		_, err = w.qr.NotMe(ctx, s.ID, device, s.Claim())
+		wantCode(t, err, nil)
+	}
+	for range 10 {
+		deny("bystander")
+	}
+	deny("phone2")
+	deny("bystander")
+	deny("phone3")
+	_, err := w.qr.Start(ctx, qr.StartInput{Request: request("acc1"), Browser: browser})
+	wantCode(t, err, qr.ErrPairBlocked)
+}

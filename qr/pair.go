@@ -21,6 +21,22 @@ type pair struct {
 
 type notMeAct struct {
 	At time.Time `json:"at"`
+	// Device that said it; "" for one of the account itself, each of whose words counts.
+	Device string `json:"device,omitempty"`
+}
+
+// weight is how many words count: all of the account's own phones, and one of any
+// other phone.
+func (p *pair) weight() (n int) {
+	strangers := map[string]bool{}
+	for _, a := range p.NotMe {
+		if a.Device == "" {
+			n++
+		} else {
+			strangers[a.Device] = true
+		}
+	}
+	return n + len(strangers)
 }
 
 const (
@@ -68,13 +84,20 @@ func (v *Service) CarryNotMe(ctx context.Context, e effect.Effect) error {
 	return v.countNotMe(ctx, s)
 }
 
-// countNotMe counts one, if it came from a device that holds a certificate.
+// countNotMe counts one, if it came from a device that holds a certificate. Whoever
+// stands by can get a certificate and photograph a screen, so a phone of another
+// account counts once, however often it says so: alone it locks nobody out, while
+// three people who were shown codes that they did not ask for end that.
 func (v *Service) countNotMe(ctx context.Context, s *Session) error {
-	holds, err := v.HoldsCertificate(ctx, s.Device)
+	holds, own, err := v.Holds(ctx, s.Device, s.Account)
 	if err != nil || !holds {
 		return err
 	}
 	now := v.Clock()
+	said := notMeAct{At: now, Device: s.Device}
+	if own {
+		said.Device = ""
+	}
 	fresh := &pair{ID: pairID(s.Account, s.Browser), NotMe: map[string]notMeAct{}}
 	err = v.pairs.Create(ctx, fresh)
 	if err != nil && !errors.Is(err, store.ErrExists) {
@@ -89,10 +112,10 @@ func (v *Service) countNotMe(ctx context.Context, s *Session) error {
 		if _, counted := p.NotMe[s.ID]; counted {
 			return store.ErrUnchanged
 		}
-		p.NotMe[s.ID] = notMeAct{At: now}
+		p.NotMe[s.ID] = said
 		p.LastSeen = now
 		// Those already counted stay, so that each further one blocks anew.
-		if len(p.NotMe) >= notMeLimit {
+		if p.weight() >= notMeLimit {
 			until := now.Add(v.Times.Block)
 			p.Until = &until
 		}

@@ -47,9 +47,9 @@ type Config struct {
 	Times  Times
 	// MaxOpen bounds the open sessions of one account.
 	MaxOpen int
-	// HoldsCertificate tells whether a device holds one; only such a device's
-	// "not me" counts towards a block, never a bystander's.
-	HoldsCertificate func(ctx context.Context, device string) (bool, error)
+	// Holds tells whether a device holds a certificate, and whether one of an account;
+	// see countNotMe.
+	Holds func(ctx context.Context, device, account string) (any, own bool, err error)
 	// DeviceName is how the portal names the phone that scanned.
 	DeviceName func(ctx context.Context, device string) (string, error)
 }

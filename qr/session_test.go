@@ -338,7 +338,8 @@ func TestRejectAndNotMe(t *testing.T) {
 	_, err = w.qr.Confirm(ctx, s.ID, "phone1", s.Claim(), w.sign(w.holder, s.Confirmation.Statement))
 	wantCode(t, err, qr.ErrOver)
 
-	// Bystanders' words count for nothing; three from holders block the pair.
+	// Bystanders' words count for nothing; three from the account's own phone block the
+	// pair.
 	secret := id.Hash(id.Secret(32))
 	begin := func(secret string) (*qr.Session, error) {
 		return w.qr.Start(ctx, qr.StartInput{Request: request("acc1"), Browser: secret})

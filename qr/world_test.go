@@ -120,8 +120,10 @@ func newWorld(t *testing.T) *world {
 func (w *world) server() *qr.Service {
 	return qr.New(qr.Config{
 		Store: w.store, Clock: w.clock.Now, Hub: w.hub, Engine: w.engine, Origin: origin, Times: qr.DefaultTimes(), MaxOpen: 5,
-		HoldsCertificate: func(context.Context, string) (bool, error) { return w.holding.Load(), nil },
-		DeviceName:       func(_ context.Context, d string) (string, error) { return "手机 " + d, nil },
+		Holds: func(_ context.Context, device, _ string) (bool, bool, error) {
+			return w.holding.Load(), device == "phone1", nil
+		},
+		DeviceName: func(_ context.Context, d string) (string, error) { return "手机 " + d, nil },
 	})
 }
 

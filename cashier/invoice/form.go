@@ -155,11 +155,14 @@ func (s *Service) seal(id string, v sealed) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return s.cfg.Seal.Seal("invoice "+id, raw), nil
+	return s.cfg.Seal.Seal(invoiceField.Of(id), raw), nil
 }
 
 func (s *Service) open(v *Invoice) (out sealed, err error) {
-	raw, err := s.cfg.Seal.Open("invoice "+v.ID, v.Sealed)
+	if v.Sealed == "" {
+		return out, nil // it was erased
+	}
+	raw, err := s.cfg.Seal.Open(invoiceField.Of(v.ID), v.Sealed)
 	if err != nil {
 		return out, err
 	}

@@ -90,9 +90,10 @@ type Invoice struct {
 	// Decision is a reviewer's that can still be undone.
 	Decision *cashier.Decision `json:"decision,omitempty"`
 	// Due is when the issuer is asked; Tries how often it has been.
-	Due     time.Time `json:"due,omitzero"`
-	Tries   int       `json:"tries,omitempty"`
-	History []Event   `json:"history"`
+	Due      time.Time  `json:"due,omitzero"`
+	Tries    int        `json:"tries,omitempty"`
+	ErasedAt *time.Time `json:"erased_at,omitempty"` // the recipient, or all of a rejected one
+	History  []Event    `json:"history"`
 	effect.Owing
 }
 

@@ -11,6 +11,7 @@ import (
 	"certlink/internal/clock"
 	"certlink/internal/effect"
 	"certlink/internal/feed"
+	"certlink/internal/retain"
 	"certlink/internal/seal"
 	"certlink/internal/upload"
 	"certlink/store"
@@ -85,9 +86,11 @@ var (
 	collection = store.Collection{Name: "invoices", Indexes: []store.Index{
 		{Name: "queue"}, // of reviewers: state, and since when
 		{Name: "due"},   // when the issuer is asked, or a decision takes effect
+		{Name: seal.StaleIndex},
+		{Name: retain.Index},
 		{Name: effect.Index},
 	}}
-	titlesCollection = store.Collection{Name: "invoice_titles"}
+	titlesCollection = store.Collection{Name: "invoice_titles", Indexes: []store.Index{{Name: seal.StaleIndex}, {Name: retain.Index}, {Name: effect.Index}}}
 )
 
 // Collections declares what the package stores.
@@ -99,7 +102,7 @@ func record(s store.Store) store.Record[Invoice] {
 	return store.Record[Invoice]{Store: s, Collection: collection.Name,
 		ID: func(v *Invoice) string { return v.ID },
 		Index: func(v *Invoice) map[string]string {
-			ix := map[string]string{"queue": store.Key(string(v.State), store.TimeKey(v.AppliedAt))}
+			ix := map[string]string{"queue": store.Key(string(v.State), store.TimeKey(v.AppliedAt)), seal.StaleIndex: invoicePlaces.Keys(v), retain.Index: v.waits()}
 			if t := v.due(); !t.IsZero() {
 				ix["due"] = store.TimeKey(t)
 			}
@@ -218,7 +221,7 @@ func (s *Service) Apply(ctx context.Context, by cashier.Who, order string, f For
 		return nil, err
 	}
 	s.wake(v)
-	return v, s.remember(ctx, c.Order.Organisation, by.Account, f.Recipient)
+	return v, s.remember(ctx, c.Order.Organisation, by.Account, f.Title, f.Recipient)
 }
 
 func refusalOf(s Standing) error {
@@ -262,7 +265,7 @@ func (v *Invoice) anew(n *Invoice, by string) error {
 	if err := v.move(n.State, n.AppliedAt, by, ""); err != nil {
 		return err
 	}
-	v.Content, v.Medium, v.Sealed, v.Proof, v.Due, v.Tries = n.Content, n.Medium, n.Sealed, n.Proof, n.Due, 0
+	v.Content, v.Medium, v.Sealed, v.Proof, v.Due, v.Tries, v.ErasedAt = n.Content, n.Medium, n.Sealed, n.Proof, n.Due, 0, nil
 	v.AppliedAt, v.AppliedBy = n.AppliedAt, n.AppliedBy
 	return nil
 }

@@ -5,8 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"time"
 
+	"certlink/internal/effect"
 	"certlink/internal/id"
+	"certlink/internal/retain"
+	"certlink/internal/seal"
 	"certlink/store"
 )
 
@@ -19,20 +23,61 @@ type titles struct {
 	Organisation string  `json:"organisation"`
 	Titles       []entry `json:"titles"`
 	// Recipients are what each account gave last, to be filled in again.
-	Recipients map[string]string `json:"recipients,omitempty"`
+	Recipients map[string]remembered `json:"recipients,omitempty"`
+	effect.Owing
 }
 
 type entry struct {
-	ID     string `json:"id"`
-	Sealed string `json:"sealed"`
+	ID     string    `json:"id"`
+	Sealed string    `json:"sealed"`
+	UsedAt time.Time `json:"used_at"`
+}
+
+type remembered struct {
+	Sealed string    `json:"sealed"`
+	UsedAt time.Time `json:"used_at"`
 }
 
 func titlesRecord(s store.Store) store.Record[titles] {
-	return store.Record[titles]{Store: s, Collection: titlesCollection.Name, ID: func(t *titles) string { return t.Organisation }}
+	return store.Record[titles]{Store: s, Collection: titlesCollection.Name, ID: func(t *titles) string { return t.Organisation },
+		Index: func(t *titles) map[string]string {
+			ix := map[string]string{seal.StaleIndex: titlesPlaces.Keys(t), retain.Index: t.waits()}
+			if len(t.Pending) > 0 {
+				ix[effect.Index] = store.TimeKey(t.Pending[0].At)
+			}
+			return ix
+		}}
 }
 
-func titlePurpose(organisation, title string) string {
-	return "invoice title " + organisation + " " + title
+// What this package keeps under seal.
+var (
+	titleField     = seal.In("invoice_titles", "invoice title")
+	recipientField = seal.In("invoice_titles", "invoice recipient")
+	invoiceField   = seal.In("invoices", "invoice")
+)
+
+// Sealed lists it.
+func Sealed(s store.Store, r *seal.Ring) []seal.Stock {
+	return []seal.Stock{seal.StockOf(r, record(s), invoicePlaces), seal.StockOf(r, titlesRecord(s), titlesPlaces)}
+}
+
+var invoicePlaces seal.Places[Invoice] = func(v *Invoice, visit func(seal.Purpose, *string) error) error {
+	return visit(invoiceField.Of(v.ID), &v.Sealed)
+}
+
+var titlesPlaces seal.Places[titles] = func(d *titles, visit func(seal.Purpose, *string) error) error {
+	for i, e := range d.Titles {
+		if err := visit(titleField.Of(d.Organisation, e.ID), &d.Titles[i].Sealed); err != nil {
+			return err
+		}
+	}
+	for account, r := range d.Recipients {
+		if err := visit(recipientField.Of(account), &r.Sealed); err != nil {
+			return err
+		}
+		d.Recipients[account] = r
+	}
+	return nil
 }
 
 // Titles lists the saved ones, in the order in which they were added.
@@ -46,7 +91,7 @@ func (s *Service) Titles(ctx context.Context, organisation string) ([]Title, err
 	}
 	out := make([]Title, len(doc.Titles))
 	for i, e := range doc.Titles {
-		raw, err := s.cfg.Seal.Open(titlePurpose(organisation, e.ID), e.Sealed)
+		raw, err := s.cfg.Seal.Open(titleField.Of(organisation, e.ID), e.Sealed)
 		if err == nil {
 			err = json.Unmarshal(raw, &out[i])
 		}
@@ -122,7 +167,7 @@ func (s *Service) RemoveTitle(ctx context.Context, organisation, title string) e
 
 func (s *Service) entry(organisation string, t Title) (entry, error) {
 	raw, err := json.Marshal(t)
-	return entry{t.ID, s.cfg.Seal.Seal(titlePurpose(organisation, t.ID), raw)}, err
+	return entry{t.ID, s.cfg.Seal.Seal(titleField.Of(organisation, t.ID), raw), s.cfg.Clock()}, err
 }
 
 // changeTitles makes the organisation's document where there is none yet.
@@ -138,18 +183,22 @@ func (s *Service) changeTitles(ctx context.Context, organisation string, change 
 	}
 }
 
-// remember keeps an account's recipient for its next invoice.
-func (s *Service) remember(ctx context.Context, organisation, account string, r Recipient) error {
+// remember keeps an account's recipient for its next invoice, and that the title was
+// used.
+func (s *Service) remember(ctx context.Context, organisation, account, title string, r Recipient) error {
 	raw, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	kept := s.cfg.Seal.Seal("invoice recipient "+account, raw)
+	kept := remembered{s.cfg.Seal.Seal(recipientField.Of(account), raw), s.cfg.Clock()}
 	return s.changeTitles(ctx, organisation, func(d *titles) error {
 		if d.Recipients == nil {
-			d.Recipients = map[string]string{}
+			d.Recipients = map[string]remembered{}
 		}
 		d.Recipients[account] = kept
+		if i := slices.IndexFunc(d.Titles, func(e entry) bool { return e.ID == title }); i >= 0 {
+			d.Titles[i].UsedAt = kept.UsedAt
+		}
 		return nil
 	})
 }
@@ -157,13 +206,13 @@ func (s *Service) remember(ctx context.Context, organisation, account string, r 
 // Remembered is what an account gave last; empty for nothing.
 func (s *Service) Remembered(ctx context.Context, organisation, account string) (r Recipient, err error) {
 	d, _, err := s.titles.Get(ctx, organisation)
-	if errors.Is(err, store.ErrNotFound) || err == nil && d.Recipients[account] == "" {
+	if errors.Is(err, store.ErrNotFound) || err == nil && d.Recipients[account].Sealed == "" {
 		return r, nil
 	}
 	if err != nil {
 		return r, err
 	}
-	raw, err := s.cfg.Seal.Open("invoice recipient "+account, d.Recipients[account])
+	raw, err := s.cfg.Seal.Open(recipientField.Of(account), d.Recipients[account].Sealed)
 	if err != nil {
 		return r, err
 	}

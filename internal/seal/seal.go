@@ -116,13 +116,13 @@ func Parse(text string) (*Ring, error) {
 }
 
 // Seal encrypts plain so that only Open with the same purpose reads it.
-func (r *Ring) Seal(purpose string, plain []byte) string {
+func (r *Ring) Seal(p Purpose, plain []byte) string {
 	k := r.keys[0]
-	return k.name + "." + base64.RawURLEncoding.EncodeToString(k.aead.Seal(nil, nil, plain, []byte(purpose)))
+	return k.name + "." + base64.RawURLEncoding.EncodeToString(k.aead.Seal(nil, nil, plain, []byte(p.text)))
 }
 
 // Open decrypts what Seal made.
-func (r *Ring) Open(purpose, sealed string) ([]byte, error) {
+func (r *Ring) Open(p Purpose, sealed string) ([]byte, error) {
 	name, b64, _ := strings.Cut(sealed, ".")
 	raw, err := base64.RawURLEncoding.DecodeString(b64)
 	if err != nil {
@@ -130,7 +130,7 @@ func (r *Ring) Open(purpose, sealed string) ([]byte, error) {
 	}
 	for _, k := range r.keys {
 		if k.name == name {
-			if plain, err := k.aead.Open(nil, nil, raw, []byte(purpose)); err == nil {
+			if plain, err := k.aead.Open(nil, nil, raw, []byte(p.text)); err == nil {
 				return plain, nil
 			}
 		}
@@ -142,8 +142,9 @@ func (r *Ring) Open(purpose, sealed string) ([]byte, error) {
 // that live minutes, so that rotation only makes clients ask again.
 func (r *Ring) Derive(label string) []byte { return derive(r.keys[0].raw, label) }
 
-// DeriveLast is Derive from the oldest key: for values that must stay the same
-// over a rotation (blind indexes of sealed fields).
+// DeriveLast is Derive from the oldest key: for names that stay the same over a
+// rotation until the oldest key is taken out, and may change then: what is counted by
+// them for some hours begins anew.
 func (r *Ring) DeriveLast(label string) []byte { return derive(r.keys[len(r.keys)-1].raw, label) }
 
 func derive(raw []byte, label string) []byte {
@@ -156,6 +157,14 @@ func derive(raw []byte, label string) []byte {
 
 // Key is the name of the key that seals.
 func (r *Ring) Key() string { return r.keys[0].name }
+
+// Older are the names of the other keys.
+func (r *Ring) Older() (names []string) {
+	for _, k := range r.keys[1:] {
+		names = append(names, k.name)
+	}
+	return names
+}
 
 // KeyOf is the name of the key that something was sealed with.
 func KeyOf(sealed string) string {

@@ -7,22 +7,25 @@ import (
 	"testing"
 )
 
+// field is a purpose of a test; nothing is declared by it.
+func field(name string) Purpose { return Field{"things", name}.Of("1") }
+
 func TestSealedTextOpensForItsPurposeOnly(t *testing.T) {
 	r, err := Load(filepath.Join(t.TempDir(), "secret.key"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := r.Seal("pepper", []byte("hello"))
-	if got, err := r.Open("pepper", s); err != nil || string(got) != "hello" {
+	s := r.Seal(field("pepper"), []byte("hello"))
+	if got, err := r.Open(field("pepper"), s); err != nil || string(got) != "hello" {
 		t.Fatalf("Open: %q, %v", got, err)
 	}
-	if _, err := r.Open("id-number", s); err == nil {
+	if _, err := r.Open(field("id-number"), s); err == nil {
 		t.Fatal("opened for another purpose")
 	}
 	for i := range s {
 		b := []byte(s)
 		b[i] ^= 1
-		if got, err := r.Open("pepper", string(b)); err == nil && string(got) != "hello" {
+		if got, err := r.Open(field("pepper"), string(b)); err == nil && string(got) != "hello" {
 			t.Fatalf("a changed text opened as %q", got)
 		}
 	}
@@ -34,15 +37,15 @@ func TestRotationKeepsOldTextsReadable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := r1.Seal("p", []byte("x"))
+	s := r1.Seal(field("p"), []byte("x"))
 	r2, err := Parse("k2 " + strings.Repeat("B", 42) + "A=\n" + old)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := r2.Open("p", s); err != nil || string(got) != "x" {
+	if got, err := r2.Open(field("p"), s); err != nil || string(got) != "x" {
 		t.Fatalf("after rotation: %q, %v", got, err)
 	}
-	if !strings.HasPrefix(r2.Seal("p", nil), "k2.") {
+	if !strings.HasPrefix(r2.Seal(field("p"), nil), "k2.") {
 		t.Fatal("the new key does not seal")
 	}
 	if string(r1.DeriveLast("i")) != string(r2.DeriveLast("i")) {

@@ -28,7 +28,7 @@ func (r *reader) Read(p []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if r.held, err = r.store.ring.Open(sealPiece+at, piece.Data); err != nil {
+		if r.held, err = r.store.ring.Open(pieceField.Of(at), piece.Data); err != nil {
 			return 0, err
 		}
 		r.next++

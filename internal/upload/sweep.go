@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"certlink/internal/seal"
 	"certlink/store"
 )
 
@@ -34,29 +33,7 @@ func (s *Store) Sweep(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.reseal(ctx)
-}
-
-// reseal seals names and pieces with the present key.
-func (s *Store) reseal(ctx context.Context) error {
-	anew := func(purpose string, sealed *string) error {
-		plain, err := s.ring.Open(purpose, *sealed)
-		if err == nil {
-			*sealed = s.ring.Seal(purpose, plain)
-		}
-		return err
-	}
-	err := seal.Stale(ctx, s.files.Store, files, s.ring, func(id string) error {
-		_, err := s.files.Update(ctx, id, func(f *File) error { return anew(sealName+id, &f.Sealed) })
-		return gone(err)
-	})
-	if err != nil {
-		return err
-	}
-	return seal.Stale(ctx, s.files.Store, pieces, s.ring, func(id string) error {
-		_, err := s.pieces.Update(ctx, id, func(p *piece) error { return anew(sealPiece+id, &p.Data) })
-		return gone(err)
-	})
+	return nil
 }
 
 func (s *Store) settle(ctx context.Context, f *File) error {

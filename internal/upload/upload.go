@@ -61,11 +61,27 @@ type piece struct {
 const (
 	files  = "uploads"
 	pieces = "upload_pieces"
-	// The purposes under which things are sealed. A piece is bound to its place, so
-	// that two pieces or files cannot be exchanged in the database.
-	sealName  = "upload name "
-	sealPiece = "upload piece "
 )
+
+// What is kept under seal. A piece is bound to its place, so that two pieces or files
+// cannot be exchanged in the database.
+var (
+	nameField  = seal.In(files, "upload name")
+	pieceField = seal.In(pieces, "upload piece")
+)
+
+// Sealed lists it.
+func Sealed(s store.Store, r *seal.Ring) []seal.Stock {
+	return []seal.Stock{seal.StockOf(r, fileRecord(s), filePlaces), seal.StockOf(r, pieceRecord(s), piecePlaces)}
+}
+
+var filePlaces seal.Places[File] = func(f *File, visit func(seal.Purpose, *string) error) error {
+	return visit(nameField.Of(f.ID), &f.Sealed)
+}
+
+var piecePlaces seal.Places[piece] = func(p *piece, visit func(seal.Purpose, *string) error) error {
+	return visit(pieceField.Of(p.ID), &p.Data)
+}
 
 // Collections declares what the package stores.
 func Collections() []store.Collection {
@@ -79,7 +95,7 @@ func fileRecord(s store.Store) store.Record[File] {
 	return store.Record[File]{Store: s, Collection: files,
 		ID: func(f *File) string { return f.ID },
 		Index: func(f *File) map[string]string {
-			ix := map[string]string{seal.StaleIndex: seal.KeyOf(f.Sealed)}
+			ix := map[string]string{seal.StaleIndex: filePlaces.Keys(f)}
 			if f.Doubt != nil {
 				ix["doubt"] = store.TimeKey(*f.Doubt)
 			}
@@ -89,7 +105,7 @@ func fileRecord(s store.Store) store.Record[File] {
 
 func pieceRecord(s store.Store) store.Record[piece] {
 	return store.Record[piece]{Store: s, Collection: pieces, ID: func(p *piece) string { return p.ID },
-		Index: func(p *piece) map[string]string { return map[string]string{seal.StaleIndex: seal.KeyOf(p.Data)} }}
+		Index: func(p *piece) map[string]string { return map[string]string{seal.StaleIndex: piecePlaces.Keys(p)} }}
 }
 
 // Store keeps files.
@@ -127,14 +143,14 @@ func (s *Store) Put(ctx context.Context, owner, name string, r io.Reader, kinds 
 	sum := sha256.Sum256(data)
 	f := &File{ID: id.New(), Owner: owner, Kind: kind, Size: len(data), SHA256: hex.EncodeToString(sum[:]), At: now,
 		Chunks: (len(data) + chunk - 1) / chunk, Doubt: &doubt, Name: cleanName(name, kind)}
-	f.Sealed = s.ring.Seal(sealName+f.ID, []byte(f.Name))
+	f.Sealed = s.ring.Seal(nameField.Of(f.ID), []byte(f.Name))
 	if err := s.files.Create(ctx, f); err != nil {
 		return nil, err
 	}
 	for n := range f.Chunks {
 		at := place(f.ID, n)
 		part := data[n*chunk : min((n+1)*chunk, len(data))]
-		if err := s.pieces.Create(ctx, &piece{at, s.ring.Seal(sealPiece+at, part)}); err != nil {
+		if err := s.pieces.Create(ctx, &piece{at, s.ring.Seal(pieceField.Of(at), part)}); err != nil {
 			return nil, err
 		}
 	}
@@ -153,7 +169,7 @@ func (s *Store) Get(ctx context.Context, id string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	name, err := s.ring.Open(sealName+f.ID, f.Sealed)
+	name, err := s.ring.Open(nameField.Of(f.ID), f.Sealed)
 	f.Name = string(name)
 	return f, err
 }

@@ -284,8 +284,10 @@ func TestReseal(t *testing.T) {
 	if s.ring, err = seal.Parse(newer + testKey); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Sweep(ctx); err != nil {
-		t.Fatal(err)
+	for _, stock := range Sealed(s.files.Store, s.ring) {
+		if n, err := stock.Reseal(ctx); err != nil || n == 0 {
+			t.Fatalf("%s: %d sealed anew, %v", stock.Collection, n, err)
+		}
 	}
 	if s.ring, err = seal.Parse(newer); err != nil {
 		t.Fatal(err)

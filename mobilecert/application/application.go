@@ -55,8 +55,8 @@ const (
 // Proof is what is known of the holder's identity.
 type Proof struct {
 	Way Way `json:"way,omitempty"`
-	// Holder is a keyed digest of the name and number that it is about: another
-	// holder must be verified anew.
+	// Holder is the name and number that it is about, sealed: another holder must be
+	// verified anew.
 	Holder     string            `json:"holder,omitempty"`
 	Check      string            `json:"check,omitempty"` // the last face check
 	Outcome    identity.State    `json:"outcome,omitempty"`
@@ -145,7 +145,13 @@ type Application struct {
 	CreatedAt time.Time  `json:"created_at"`
 	Since     time.Time  `json:"since"` // in this state
 	IssuedAt  *time.Time `json:"issued_at,omitempty"`
-	History   []Event    `json:"history"`
+	// TouchedAt is when the applicant last typed something.
+	TouchedAt *time.Time `json:"touched_at,omitempty"`
+	// TermEnds is when the last certificate that came of it ends, as it was when
+	// somebody last looked; see Erase.
+	TermEnds *time.Time `json:"term_ends,omitempty"`
+	ErasedAt *time.Time `json:"erased_at,omitempty"`
+	History  []Event    `json:"history"`
 	effect.Owing
 }
 

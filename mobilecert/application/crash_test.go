@@ -1,7 +1,6 @@
 package application
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,42 +10,8 @@ import (
 	"certlink/cashier"
 	"certlink/mobilecert"
 	"certlink/mobilecert/identity"
-	"certlink/store"
+	"certlink/store/storetest"
 )
-
-// mortal is a store whose server dies at its n-th write: before it, or with the write
-// done and the answer lost.
-type mortal struct {
-	store.Store
-	left  int
-	after bool
-}
-
-var errDied = errors.New("the server died")
-
-func (m *mortal) write(do func() error) error {
-	if m.left--; m.left < 0 { // dead for good
-		return errDied
-	}
-	if m.left == 0 && !m.after {
-		m.left = -1
-		return errDied
-	}
-	err := do()
-	if m.left == 0 {
-		m.left = -1
-		return errDied
-	}
-	return err
-}
-
-func (m *mortal) Create(ctx context.Context, c string, d store.Doc) error {
-	return m.write(func() error { return m.Store.Create(ctx, c, d) })
-}
-
-func (m *mortal) Replace(ctx context.Context, c string, d store.Doc) error {
-	return m.write(func() error { return m.Store.Replace(ctx, c, d) })
-}
 
 // A server that dies anywhere within an act leaves something that doing it again, and
 // the relay, bring to its end; exactly once.
@@ -99,7 +64,7 @@ func TestKilledAnywhere(t *testing.T) {
 					w.token = w.leaf(idLi)
 					a := c.before(w, w.submitted(c.product))
 					alive := w.store
-					w.store = &mortal{Store: alive, left: n, after: after}
+					w.store = storetest.NewMortal(alive, n, after)
 					err := c.do(w.start(key1), w, a)
 					w.store = alive
 					w.start(key1)

@@ -88,8 +88,14 @@ func (s *Service) Submit(ctx context.Context, by mobilecert.Who, id string, edit
 		if err := a.complete(f); err != nil {
 			return err
 		}
-		if holder := digest(s.cfg.Seal, f); a.Proof.Holder != "" && a.Proof.Holder != holder {
-			a.Proof = Proof{}
+		if a.Proof.Holder != "" {
+			same, err := s.proved(a, f)
+			if err != nil {
+				return err
+			}
+			if !same {
+				a.Proof = Proof{}
+			}
 		}
 		if err := s.write(a, f); err != nil {
 			return err

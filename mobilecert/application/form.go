@@ -1,9 +1,6 @@
 package application
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/mail"
@@ -18,6 +15,7 @@ import (
 	"certlink/internal/fault"
 	"certlink/internal/seal"
 	"certlink/mobilecert"
+	"certlink/store"
 	"certlink/trust"
 )
 
@@ -220,19 +218,43 @@ func (f *Form) changes(before *Form) []string {
 	return out
 }
 
-// sealPurpose and the application's id: a form cannot be put into another's place.
-const sealPurpose = "application form "
+// What this package keeps under seal: what was typed, and whose identity the proof is
+// about.
+var (
+	formField   = seal.In("applications", "application form")
+	holderField = seal.In("applications", "application holder")
+)
+
+// Sealed lists it.
+func Sealed(s store.Store, r *seal.Ring) []seal.Stock {
+	return []seal.Stock{seal.StockOf(r, record(s), places)}
+}
+
+var places seal.Places[Application] = func(a *Application, visit func(seal.Purpose, *string) error) error {
+	if err := visit(formField.Of(a.ID), &a.Sealed); err != nil {
+		return err
+	}
+	for i := range a.Submissions {
+		if err := visit(formField.Of(a.ID), &a.Submissions[i].Sealed); err != nil {
+			return err
+		}
+	}
+	return visit(holderField.Of(a.ID), &a.Proof.Holder)
+}
 
 func sealForm(ring *seal.Ring, application string, f *Form) (string, error) {
 	plain, err := json.Marshal(f)
 	if err != nil {
 		return "", err
 	}
-	return ring.Seal(sealPurpose+application, plain), nil
+	return ring.Seal(formField.Of(application), plain), nil
 }
 
 func openForm(ring *seal.Ring, application, sealed string) (*Form, error) {
-	plain, err := ring.Open(sealPurpose+application, sealed)
+	if sealed == "" {
+		return new(Form), nil // it was erased
+	}
+	plain, err := ring.Open(formField.Of(application), sealed)
 	if err != nil {
 		return nil, fmt.Errorf("application %s: %w", application, err)
 	}
@@ -240,11 +262,19 @@ func openForm(ring *seal.Ring, application, sealed string) (*Form, error) {
 	return f, json.Unmarshal(plain, f)
 }
 
-// digest names a holder without telling who it is; the same over rotations.
-func digest(ring *seal.Ring, f *Form) string {
-	h := hmac.New(sha256.New, ring.DeriveLast("application holder"))
-	for _, s := range []string{f.Holder, f.Document, f.IDNumber} {
-		fmt.Fprintf(h, "%d:%s", len(s), s)
+// holder names the natural person that a form is about.
+func (f *Form) holder() string { return store.Key(f.Holder, f.Document, f.IDNumber) }
+
+// proves seals who a proof is about.
+func (s *Service) proves(a string, f *Form) string {
+	return s.cfg.Seal.Seal(holderField.Of(a), []byte(f.holder()))
+}
+
+// proved says whether the application's proof is about the person of the form.
+func (s *Service) proved(a *Application, f *Form) (bool, error) {
+	plain, err := s.cfg.Seal.Open(holderField.Of(a.ID), a.Proof.Holder)
+	if err != nil {
+		return false, fmt.Errorf("application %s: whom its proof is about: %w", a.ID, err)
 	}
-	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
+	return string(plain) == f.holder(), nil
 }

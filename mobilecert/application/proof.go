@@ -45,7 +45,7 @@ func (s *Service) StartFace(ctx context.Context, by mobilecert.Who, id, back str
 		if err := a.may(identify); err != nil {
 			return err
 		}
-		a.Proof = Proof{Way: Face, Holder: digest(s.cfg.Seal, f), Check: check.ID, Outcome: identity.Pending}
+		a.Proof = Proof{Way: Face, Holder: s.proves(a.ID, f), Check: check.ID, Outcome: identity.Pending}
 		a.happened("application.face_started", now, actor, "")
 		return nil
 	})
@@ -104,7 +104,11 @@ func (s *Service) checked(ctx context.Context, id string, c *identity.Check) err
 		}
 		now, who := s.cfg.Clock(), mobilecert.Actor{ID: a.Account.ID, Name: a.Account.Name}
 		a.Proof.Outcome = c.State
-		if c.State != identity.Passed || digest(s.cfg.Seal, f) != a.Proof.Holder {
+		same, err := s.proved(a, f)
+		if err != nil {
+			return err
+		}
+		if c.State != identity.Passed || !same {
 			a.happened("application.face_"+string(c.State), now, who, "")
 			return nil
 		}
@@ -128,7 +132,7 @@ func (s *Service) ChooseWay(ctx context.Context, by mobilecert.Who, id string, w
 		if err != nil {
 			return err
 		}
-		a.Proof = Proof{Way: way, Holder: digest(s.cfg.Seal, f)}
+		a.Proof = Proof{Way: way, Holder: s.proves(a.ID, f)}
 		return a.move(identify, a.ahead(), now, actor, string(way))
 	})
 }

@@ -46,7 +46,7 @@ func (s *Service) Replace(ctx context.Context, by mobilecert.Who, id string) (*A
 	}
 	was := a.Certificate
 	return s.own(ctx, by, id, func(a *Application, now time.Time, actor mobilecert.Actor) error {
-		if a.Certificate != was {
+		if a.Certificate != was || a.ErasedAt != nil {
 			return ErrNotReplaceable.With("state", string(a.State))
 		}
 		a.Replaces, a.Proof = c.ID, Proof{}

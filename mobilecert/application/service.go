@@ -14,6 +14,7 @@ import (
 	"certlink/internal/effect"
 	"certlink/internal/feed"
 	"certlink/internal/id"
+	"certlink/internal/retain"
 	"certlink/internal/seal"
 	"certlink/internal/upload"
 	"certlink/mobilecert"
@@ -62,7 +63,8 @@ var collection = store.Collection{Name: "applications", Indexes: []store.Index{
 	{Name: "organisation"}, // organisation, time, id
 	{Name: "queue"},        // state, since, id; once it was handed in
 	{Name: "due"},          // when a decision takes effect
-	{Name: "key"},          // which it is sealed with
+	{Name: seal.StaleIndex},
+	{Name: retain.Index},
 	{Name: effect.Index},
 }}
 
@@ -84,7 +86,8 @@ func record(s store.Store) store.Record[Application] {
 			if a.Decision != nil {
 				ix["due"] = store.TimeKey(a.Decision.Due)
 			}
-			ix["key"] = seal.KeyOf(a.Sealed)
+			ix[retain.Index] = a.waits()
+			ix[seal.StaleIndex] = places.Keys(a)
 			if len(a.Pending) > 0 {
 				ix[effect.Index] = store.TimeKey(a.Pending[0].At)
 			}
@@ -196,8 +199,7 @@ func (s *Service) own(ctx context.Context, by mobilecert.Who, id string, change 
 	})
 }
 
-// change is the one way an application is written: what is due is done first, and
-// what is sealed with an older key is sealed anew.
+// change is the one way an application is written: what is due is done first.
 func (s *Service) change(ctx context.Context, id string, decide func(*Application) error) (*Application, error) {
 	a, err := s.docs.Update(ctx, id, func(a *Application) error {
 		settled := a.settle(s.cfg.Clock())
@@ -207,7 +209,7 @@ func (s *Service) change(ctx context.Context, id string, decide func(*Applicatio
 			}
 			return err
 		}
-		return s.reseal(a)
+		return nil
 	})
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, ErrUnknown
@@ -221,41 +223,10 @@ func (s *Service) change(ctx context.Context, id string, decide func(*Applicatio
 
 // write seals the form into the application.
 func (s *Service) write(a *Application, f *Form) (err error) {
-	a.Holder, a.Organisation = f.Holder, f.Organisation
+	now := s.cfg.Clock()
+	a.Holder, a.Organisation, a.TouchedAt = f.Holder, f.Organisation, &now
 	a.Sealed, err = sealForm(s.cfg.Seal, a.ID, f)
 	return err
-}
-
-// reseal seals with the present key whatever is sealed with an older one.
-func (s *Service) reseal(a *Application) error {
-	fresh := func(sealed *string) error {
-		if seal.KeyOf(*sealed) == s.cfg.Seal.Key() {
-			return nil
-		}
-		f, err := openForm(s.cfg.Seal, a.ID, *sealed)
-		if err == nil {
-			*sealed, err = sealForm(s.cfg.Seal, a.ID, f)
-		}
-		return err
-	}
-	if err := fresh(&a.Sealed); err != nil {
-		return err
-	}
-	for i := range a.Submissions {
-		if err := fresh(&a.Submissions[i].Sealed); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Reseal writes anew what is sealed with another key than the present one, which
-// makes the old key superfluous here.
-func (s *Service) Reseal(ctx context.Context) error {
-	return seal.Stale(ctx, s.cfg.Store, collection.Name, s.cfg.Seal, func(id string) error {
-		_, err := s.change(ctx, id, func(*Application) error { return nil })
-		return err
-	})
 }
 
 // wake tells the relay that an application owes something.

@@ -32,6 +32,7 @@ type Summary struct {
 	CreatedAt    time.Time                   `json:"created_at"`
 	Since        time.Time                   `json:"since"`
 	IssuedAt     *time.Time                  `json:"issued_at,omitempty"`
+	ErasedAt     *time.Time                  `json:"erased_at,omitempty"` // the personal data
 	Certificate  string                      `json:"certificate,omitempty"`
 	Acts         []string                    `json:"acts"`
 	// HeldBy and Decided are for reviewers.
@@ -100,7 +101,7 @@ func (s *Service) Summary(a *Application, r Reader) Summary {
 		Account:   mobilecert.Actor{ID: a.Account.ID, Name: a.Account.Name},
 		Of:        mobilecert.OrganisationView{ID: a.Account.OrganisationID, Name: a.Account.Organisation},
 		AmountFen: a.Money.AmountFen, Order: a.Money.Order, PaidAt: a.Money.PaidAt, WaitsFor: a.WaitsFor(), Submitted: len(a.Submissions),
-		CreatedAt: a.CreatedAt, Since: a.Since, IssuedAt: a.IssuedAt, Certificate: a.Certificate, Acts: a.acts(r),
+		CreatedAt: a.CreatedAt, Since: a.Since, IssuedAt: a.IssuedAt, ErasedAt: a.ErasedAt, Certificate: a.Certificate, Acts: a.acts(r),
 	}
 	if p, err := s.cfg.Catalogue.Offered(a.Product); err == nil {
 		v.ProductName = p.Name

@@ -265,6 +265,7 @@ func (w *world) relay() {
 		"identity_checks": {identity.EffectChecked: w.CarryChecked},
 		"orders":          {cashier.EffectOrder: w.CarryOrder},
 		"certificates":    {mobilecert.EffectIssued: w.CarryIssued},
+		"applications":    {EffectErased: w.CarryErased},
 	} {
 		docs, _, err := w.store.Query(ctx, name, store.Query{})
 		check(w.t, err)

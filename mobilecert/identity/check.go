@@ -113,7 +113,7 @@ type Checker interface {
 
 var (
 	checks = store.Collection{Name: "identity_checks", Indexes: []store.Index{
-		{Name: "due"}, {Name: "ref", Unique: true}, {Name: effect.Index},
+		{Name: "due"}, {Name: "ref", Unique: true}, {Name: "application"}, {Name: effect.Index},
 	}}
 	days = store.Collection{Name: "identity_days", Indexes: []store.Index{{Name: "purge"}}}
 )
@@ -127,7 +127,7 @@ func checkRecord(s store.Store) store.Record[Check] {
 	return store.Record[Check]{Store: s, Collection: checks.Name,
 		ID: func(c *Check) string { return c.ID },
 		Index: func(c *Check) map[string]string {
-			ix := map[string]string{}
+			ix := map[string]string{"application": c.Application}
 			if c.Due != nil {
 				ix["due"] = store.TimeKey(*c.Due)
 			}

@@ -120,6 +120,17 @@ func (s *Service) Get(ctx context.Context, id string) (*Check, error) {
 	return c, err
 }
 
+// Forget removes the checks of an application. What they said stands in it and in the
+// audit log, without the person.
+func (s *Service) Forget(ctx context.Context, application string) error {
+	return s.checks.Walk(ctx, store.Equal("application", application), func(c *Check) error {
+		if err := s.checks.Store.Delete(ctx, checks.Name, c.ID, 0); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		return nil
+	})
+}
+
 // Notice takes a call-back of the service, and asks the service how the check that
 // it names stands. Repeated and late ones change nothing.
 func (s *Service) Notice(ctx context.Context, service string, header func(string) string, body []byte) error {

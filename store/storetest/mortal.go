@@ -66,6 +66,10 @@ func (m *Mortal) Replace(ctx context.Context, c string, d store.Doc) error {
 	return m.write(func() error { return m.Store.Replace(ctx, c, d) })
 }
 
+func (m *Mortal) Delete(ctx context.Context, c, id string, rev int64) error {
+	return m.write(func() error { return m.Store.Delete(ctx, c, id, rev) })
+}
+
 func (m *Mortal) Get(ctx context.Context, c, id string) (store.Doc, error) {
 	if err := m.alive(); err != nil {
 		return store.Doc{}, err

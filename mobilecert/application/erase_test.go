@@ -1,0 +1,170 @@
+package application
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+	"time"
+
+	"certlink/internal/effect"
+	"certlink/internal/retain"
+	"certlink/mobilecert/identity"
+	"certlink/store"
+	"certlink/store/storetest"
+)
+
+const day = 24 * time.Hour
+
+var terms = retain.Terms{Finished: 1825 * day, Idle: 365 * day}
+
+// traces are the documents that still tell something personal of an application.
+func (w *world) traces(a *Application) (found []string) {
+	w.t.Helper()
+	for _, name := range []string{"applications", "identity_checks", "uploads", "upload_pieces"} {
+		docs, _, err := w.store.Query(ctx, name, store.Query{})
+		check(w.t, err)
+		for _, d := range docs {
+			switch {
+			case name == "applications" && d.ID == a.ID && !bytes.Contains(d.Body, []byte("李娜")) && bytes.Contains(d.Body, []byte(`"sealed":""`)):
+			case name == "applications" && d.ID != a.ID, name != "applications" && !bytes.Contains(d.Body, []byte(a.ID)) && name != "upload_pieces":
+			default:
+				found = append(found, name+"/"+d.ID)
+			}
+		}
+	}
+	return found
+}
+
+func pendingOf(t *testing.T, s store.Store, id string) []effect.Effect {
+	t.Helper()
+	d, err := s.Get(ctx, "applications", id)
+	check(t, err)
+	pending, err := effect.Pending(d.Body)
+	check(t, err)
+	return pending
+}
+
+func erasures(a *Application) (n int) {
+	for _, e := range a.History {
+		if e.Act == "application.erased" {
+			n++
+		}
+	}
+	return n
+}
+
+// What nobody has brought to its end goes after the shorter time, what was issued
+// after the longer one from the end of its certificate, what waits for a reviewer
+// never.
+func TestErase(t *testing.T) {
+	w := newWorld(t)
+	w.token = w.leaf(idLi)
+	issued := w.submitted("huixin-ukey")
+	w.verify(issued.ID)
+	w.payFor(issued.ID)
+	issued = w.decided(w.now(issued.ID))
+	_, err := w.Ship(ctx, reviewer, issued.ID, Made{DER: w.token, Carrier: "顺丰", Number: "SF1"})
+	check(t, err)
+	w.relay()
+	issued = w.is(issued.ID, Issued)
+	ends, err := w.cfg.Certificates.LastTerm(ctx, issued.Certificate)
+	check(t, err)
+
+	left := w.filled("huixin-mobile")
+	withdrawn := w.submitted("huixin-mobile")
+	_, err = w.Withdraw(ctx, w.who("li"), withdrawn.ID)
+	check(t, err)
+	waiting := w.submitted("huixin-ukey")
+	w.verify(waiting.ID)
+	w.payFor(waiting.ID)
+	w.is(waiting.ID, Review)
+
+	look := func(when string, want map[*Application]bool) {
+		t.Helper()
+		check(t, w.Erase(ctx, terms))
+		check(t, w.Erase(ctx, terms))
+		w.relay()
+		for a, gone := range want {
+			now := w.now(a.ID)
+			if (now.ErasedAt != nil) != gone || (now.Holder == "") != gone || gone && erasures(now) != 1 {
+				t.Errorf("%s: %s is %s, erased %v, %q", when, a.Number, now.State, now.ErasedAt, now.Holder)
+			}
+		}
+	}
+	w.clock.Advance(364 * day)
+	look("within the year", map[*Application]bool{left: false, withdrawn: false, issued: false, waiting: false})
+	w.clock.Advance(2 * day)
+	look("after a year", map[*Application]bool{left: true, withdrawn: true, issued: false, waiting: false})
+	w.is(left.ID, Withdrawn)
+	w.clock.Advance(ends.Add(1824 * day).Sub(w.clock.Now()))
+	look("the certificate ended less than five years ago", map[*Application]bool{issued: false, waiting: false})
+	if w.now(issued.ID).TermEnds == nil {
+		t.Error("it is looked at again and again")
+	}
+	w.clock.Advance(2 * day)
+	look("after five years", map[*Application]bool{issued: true, waiting: false})
+
+	v, err := w.View(ctx, w.now(issued.ID), Reviewer)
+	check(t, err)
+	if v.ErasedAt == nil || v.Form.IDNumber != "" || len(v.Files) != 0 || len(v.History) == 0 || v.Certificate == "" {
+		t.Errorf("%+v", v)
+	}
+	_, err = w.Replace(ctx, w.who("li"), issued.ID)
+	refused(t, err, ErrNotReplaceable)
+
+	w.clock.Advance(100 * 365 * day)
+	check(t, w.Erase(ctx, retain.Terms{}))
+	if w.now(waiting.ID).ErasedAt != nil {
+		t.Error("erased without a term")
+	}
+}
+
+// A server that dies anywhere while it erases leaves what the next one brings to its
+// end: nothing personal is left, and it was done once.
+func TestKilledWhileErasing(t *testing.T) {
+	for n, lived := 1, false; !lived; n++ {
+		for _, after := range []bool{false, true} {
+			t.Run(fmt.Sprintf("write %d, after %v", n, after), func(t *testing.T) {
+				w := newWorld(t)
+				a := w.submitted("huixin-mobile")
+				_, err := w.StartFace(ctx, w.who("li"), a.ID, "")
+				check(t, err)
+				w.face.say(identity.Mismatched)
+				check(t, w.LookFace(ctx, w.now(a.ID)))
+				w.relay()
+				if len(w.traces(a)) < 4 {
+					t.Fatalf("nothing to erase: %v", w.traces(a))
+				}
+				w.clock.Advance(366 * day)
+
+				alive := w.store
+				m := storetest.NewMortal(alive, n, after)
+				w.store = m
+				dying := w.start(key1)
+				err = dying.Erase(ctx, terms)
+				for _, e := range pendingOf(t, alive, a.ID) {
+					if err == nil && e.Kind == EffectErased {
+						err = dying.CarryErased(ctx, e)
+					}
+				}
+				lived = !m.Dead()
+				if lived {
+					check(t, err)
+				}
+				w.store = alive
+				w.start(key1)
+				check(t, w.Erase(ctx, terms))
+				w.relay()
+				if found := w.traces(a); len(found) > 0 {
+					t.Errorf("left: %v", found)
+				}
+				if now := w.is(a.ID, Withdrawn); erasures(now) != 1 {
+					t.Errorf("erased %d times: %s", erasures(now), acts(now))
+				}
+			})
+		}
+		if n > 20 {
+			t.Fatal("it never ends")
+		}
+	}
+}
