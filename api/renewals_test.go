@@ -576,6 +576,7 @@ func TestATokenOverHTTP(t *testing.T) {
 	}
 	page.post(path+"/leave", map[string]string{}).ok(200)
 	site.status = renewal.SiteStatus{Step: renewal.StepRejected, Note: "营业执照不清晰"}
+	w.clock.Advance(time.Minute) // the sweeper looks again after half of that
 	check(t, w.renewals.Sweep(ctx))
 	if n = d.read(n); n.State != "extension" || n.Course.Note != "营业执照不清晰" {
 		t.Fatalf("%+v", n.Course)
