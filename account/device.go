@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -69,8 +70,9 @@ func (d *storedDevice) happened(at time.Time, by, act string, note map[string]st
 
 // RegisterDevice registers a phone's key. It is anonymous, and the same key
 // again gets the same device, so a lost answer costs nothing; only new keys
-// count against the limits. The caller has checked a proof by this key.
-func (s *Service) RegisterDevice(ctx context.Context, jwk json.RawMessage, name, platform string) (*Device, error) {
+// count against the limits. from is the address that the request comes from. The caller
+// has checked a proof by this key.
+func (s *Service) RegisterDevice(ctx context.Context, from netip.Addr, jwk json.RawMessage, name, platform string) (*Device, error) {
 	key, err := parseJWK(jwk)
 	if err != nil {
 		return nil, err
@@ -86,7 +88,7 @@ func (s *Service) RegisterDevice(ctx context.Context, jwk json.RawMessage, name,
 	if d, err := s.Device(ctx, key.id); !errors.Is(err, ErrDeviceUnknown) {
 		return d, err
 	}
-	if err := s.admitDevice(ctx); err != nil {
+	if err := s.admitDevice(ctx, from); err != nil {
 		return nil, err
 	}
 	d := &storedDevice{Device: Device{ID: key.id, JWK: key.canonical, Name: name, Platform: platform, CreatedAt: s.now()}}

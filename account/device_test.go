@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -28,7 +29,7 @@ func jwkOf(k *ecdsa.PrivateKey) json.RawMessage {
 func (w *world) phone() (*Device, *ecdsa.PrivateKey) {
 	w.t.Helper()
 	k := newKey(w.t)
-	d, err := w.RegisterDevice(w.ctx(), jwkOf(k), "我的手机", "android")
+	d, err := w.RegisterDevice(w.ctx(), home, jwkOf(k), "我的手机", "android")
 	want(w.t, err, nil)
 	return d, k
 }
@@ -53,7 +54,7 @@ func TestRegisterDevice(t *testing.T) {
 	}
 	// WebCrypto's extra members, another order: the same key is the same device.
 	j := publicJWK("", k.Public())
-	again, err := w.RegisterDevice(t.Context(), json.RawMessage(`{"ext":true,"key_ops":["verify"],"y":"`+j["y"]+`","x":"`+j["x"]+`","crv":"P-256","kty":"EC"}`), "另一个名字", "ios")
+	again, err := w.RegisterDevice(t.Context(), home, json.RawMessage(`{"ext":true,"key_ops":["verify"],"y":"`+j["y"]+`","x":"`+j["x"]+`","crv":"P-256","kty":"EC"}`), "另一个名字", "ios")
 	want(t, err, nil)
 	if again.ID != d.ID || again.Name != d.Name || string(again.JWK) != string(d.JWK) {
 		t.Errorf("%+v", again)
@@ -66,9 +67,9 @@ func TestRegisterDevice(t *testing.T) {
 	want(t, err, ErrName)
 	_, err = w.RenameDevice(t.Context(), "nobody", "x")
 	want(t, err, ErrDeviceUnknown)
-	_, err = w.RegisterDevice(t.Context(), jwkOf(newKey(t)), "", "android")
+	_, err = w.RegisterDevice(t.Context(), home, jwkOf(newKey(t)), "", "android")
 	want(t, err, ErrName)
-	_, err = w.RegisterDevice(t.Context(), jwkOf(newKey(t)), "x", "and\x00roid")
+	_, err = w.RegisterDevice(t.Context(), home, jwkOf(newKey(t)), "x", "and\x00roid")
 	want(t, err, ErrName)
 }
 
@@ -115,7 +116,7 @@ func TestRevokedDevice(t *testing.T) {
 	}
 	_, err = w.Device(t.Context(), d.ID)
 	want(t, err, ErrDeviceRevoked)
-	_, err = w.RegisterDevice(t.Context(), jwkOf(k), "again", "")
+	_, err = w.RegisterDevice(t.Context(), home, jwkOf(k), "again", "")
 	want(t, err, ErrDeviceRevoked)
 	_, err = w.UnlockPIN(t.Context(), d.ID, verifier("1"))
 	want(t, err, ErrDeviceRevoked)
@@ -138,14 +139,55 @@ func TestDeviceLimits(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.Limits.DevicesPerSecond, c.Limits.DevicesBurst = 1, 2 })
 	k := newKey(t)
 	for range 5 { // one key counts once
-		_, err := w.RegisterDevice(t.Context(), jwkOf(k), "x", "")
+		_, err := w.RegisterDevice(t.Context(), home, jwkOf(k), "x", "")
 		want(t, err, nil)
 	}
 	w.phone()
-	_, err := w.RegisterDevice(t.Context(), jwkOf(newKey(t)), "x", "")
+	_, err := w.RegisterDevice(t.Context(), home, jwkOf(newKey(t)), "x", "")
 	want(t, err, ErrDevicesLimited)
 	w.clock.Advance(time.Second)
 	w.phone()
+}
+
+var home = netip.MustParseAddr("203.0.113.7")
+
+// A flood from one place takes that place's share, over all servers, and leaves the
+// rest to everybody else.
+func TestDevicesPerPlace(t *testing.T) {
+	w := newWorld(t, func(c *Config) {
+		c.Limits.DevicesPerPlace = 50
+	})
+	servers := []*Service{w.Service, w.server()}
+	flood := func(from string) (made int) {
+		for i := range 200 {
+			if err := servers[i%2].admitDevice(t.Context(), netip.MustParseAddr(from)); err == nil {
+				made++
+			} else if faultOf(err).Retry <= 0 || faultOf(err).Retry > time.Hour {
+				t.Fatalf("%v after %s", err, faultOf(err).Retry)
+			}
+		}
+		return made
+	}
+	for _, from := range []string{"203.0.113.7", "2001:db8:1:2::3"} {
+		if n := flood(from); n != 50 {
+			t.Errorf("%d from %s, want 50", n, from)
+		}
+	}
+	for _, same := range []string{"::ffff:203.0.113.7", "2001:db8:1:ffff::9"} {
+		if n := flood(same); n != 0 {
+			t.Errorf("%d more from %s", n, same)
+		}
+	}
+	if n := flood("198.51.100.1"); n != 50 {
+		t.Errorf("%d from another place, want 50", n)
+	}
+	if n := flood("127.0.0.1"); n != 200 { // a proxy that was not declared
+		t.Errorf("%d from this machine, want all", n)
+	}
+	w.clock.Advance(time.Hour)
+	if n := flood("203.0.113.7"); n != 50 {
+		t.Errorf("%d in the next hour", n)
+	}
 }
 
 // The hour's quota is one for all servers, however they share it.
@@ -159,7 +201,7 @@ func TestDevicesPerHour(t *testing.T) {
 		s := []*Service{w.Service, other}[i]
 		wg.Go(func() {
 			for range 200 {
-				if err := s.admitDevice(t.Context()); err == nil {
+				if err := s.admitDevice(t.Context(), home); err == nil {
 					mu.Lock()
 					made++
 					mu.Unlock()
@@ -174,9 +216,9 @@ func TestDevicesPerHour(t *testing.T) {
 		t.Errorf("%d devices in the hour, want 150", made)
 	}
 	w.clock.Advance(time.Hour)
-	want(t, w.admitDevice(t.Context()), nil)
+	want(t, w.admitDevice(t.Context(), home), nil)
 	w.clock.Advance(3 * time.Hour)
-	if n, err := w.Sweep(t.Context()); err != nil || n != 2 {
+	if n, err := w.Sweep(t.Context()); err != nil || n != 4 { // of the house and of the place, twice
 		t.Errorf("swept %d quotas, %v", n, err)
 	}
 }

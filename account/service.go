@@ -78,6 +78,7 @@ type Limits struct {
 
 	DevicesPerSecond float64 // 100 new phones a second on this server
 	DevicesBurst     int     // 1000
+	DevicesPerPlace  int     // 2000 new phones an hour from one address (of IPv6: one /48)
 	DevicesPerHour   int     // 100000 new phones an hour in the installation
 
 	NonceLife    time.Duration // 5 min
@@ -107,6 +108,7 @@ func (l Limits) withDefaults() Limits {
 	l.PINTries = cmp.Or(l.PINTries, 5)
 	l.DevicesPerSecond = cmp.Or(l.DevicesPerSecond, 100)
 	l.DevicesBurst = cmp.Or(l.DevicesBurst, 1000)
+	l.DevicesPerPlace = cmp.Or(l.DevicesPerPlace, 2000)
 	l.DevicesPerHour = cmp.Or(l.DevicesPerHour, 100_000)
 	l.NonceLife = cmp.Or(l.NonceLife, 5*time.Minute)
 	l.ProofSkew = cmp.Or(l.ProofSkew, time.Minute)
@@ -164,7 +166,7 @@ type Service struct {
 	jwts       jwtCache
 	proofs     *proofs
 	newDevices *rate.Limiter
-	quota      quotaBlock
+	quota      quotaBlocks
 }
 
 // New makes the service. It fetches the keys of the issuers once; one that does

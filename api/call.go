@@ -67,8 +67,11 @@ func peer(f *fiber.Ctx) netip.Addr {
 	return a.Unmap()
 }
 
-func (c *call) ip() string {
-	return clientIP(peer(c.f), string(c.f.Request().Header.Peek(fiber.HeaderXForwardedFor)), c.s.TrustedProxies).String()
+func (c *call) ip() string { return c.address().String() }
+
+// address is where the request comes from.
+func (c *call) address() netip.Addr {
+	return clientIP(peer(c.f), string(c.f.Request().Header.Peek(fiber.HeaderXForwardedFor)), c.s.TrustedProxies)
 }
 
 // header reads a request header as a copy that may be kept.

@@ -74,7 +74,7 @@ func (s *Server) postDevice(c *call) error {
 	if _, err := s.Accounts.Device(c.ctx, p.DeviceID); err != nil {
 		status = fiber.StatusCreated // or refused below, where it is revoked
 	}
-	d, err := s.Accounts.RegisterDevice(c.ctx, json.RawMessage(p.JWK), name, platform)
+	d, err := s.Accounts.RegisterDevice(c.ctx, c.address(), json.RawMessage(p.JWK), name, platform)
 	if err != nil {
 		return err
 	}
