@@ -163,6 +163,14 @@ func (s CertificateState) standing() error {
 	return nil
 }
 
+// Ends is when its time is over, or was ended.
+func (c *Certificate) Ends() time.Time {
+	if c.EndedAt != nil && c.EndedAt.Before(c.NotAfter) {
+		return *c.EndedAt
+	}
+	return c.NotAfter
+}
+
 // StateAt is the state as people see it: expiry is no event, only time.
 func (c *Certificate) StateAt(now time.Time) string {
 	if c.State == Issued && !now.Before(c.NotAfter.Add(time.Second)) {

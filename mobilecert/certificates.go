@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"time"
 
 	"certlink/confirm"
 	"certlink/store"
@@ -55,23 +54,6 @@ func (v *Certificates) Get(ctx context.Context, id string) (*Certificate, error)
 		return nil, ErrCertificateUnknown
 	}
 	return c, err
-}
-
-// LastTerm is when the last of a certificate and what it was extended to ends: when it
-// was revoked, or when its time is over.
-func (v *Certificates) LastTerm(ctx context.Context, id string) (time.Time, error) {
-	c, err := v.Get(ctx, id)
-	for err == nil {
-		next, _, missing := v.docs.First(ctx, store.Equal("successor", c.ID))
-		if errors.Is(missing, store.ErrNotFound) {
-			if c.EndedAt != nil && c.EndedAt.Before(c.NotAfter) {
-				return *c.EndedAt, nil
-			}
-			return c.NotAfter, nil
-		}
-		c, err = next, missing
-	}
-	return time.Time{}, err
 }
 
 // ListByDevice lists what a phone has collected or may collect, newest first.

@@ -68,10 +68,12 @@ func (s *Service) Erase(ctx context.Context, terms retain.Terms) error {
 func (s *Service) eraseOne(ctx context.Context, a *Application, now time.Time, terms retain.Terms) error {
 	due, ends := a.waits(), time.Time{}
 	if a.State == Issued {
-		var err error
-		ends, err = s.cfg.Certificates.LastTerm(ctx, a.Certificate)
-		if err != nil && !errors.Is(err, mobilecert.ErrCertificateUnknown) {
+		switch c, err := s.current(ctx, a); {
+		case errors.Is(err, mobilecert.ErrCertificateUnknown):
+		case err != nil:
 			return err
+		case c != nil:
+			ends = c.Ends()
 		}
 	}
 	_, err := s.change(ctx, a.ID, func(a *Application) error {

@@ -67,8 +67,9 @@ func TestErase(t *testing.T) {
 	check(t, err)
 	w.relay()
 	issued = w.is(issued.ID, Issued)
-	ends, err := w.cfg.Certificates.LastTerm(ctx, issued.Certificate)
+	cert, err := w.current(ctx, issued)
 	check(t, err)
+	ends := cert.NotAfter
 
 	left := w.filled("huixin-mobile")
 	withdrawn := w.submitted("huixin-mobile")
