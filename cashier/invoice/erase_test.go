@@ -97,6 +97,8 @@ func TestEraseRejected(t *testing.T) {
 	check(t, err)
 	_, err = w.Decide(ctx, "reviewer", o, false, "看不清")
 	check(t, err)
+	w.clock.Advance(time.Minute) // it cannot be undone any more
+	check(t, w.Sweep(ctx))
 	w.clock.Advance(366 * day)
 	check(t, w.Erase(ctx, terms))
 	v, _, err := w.docs.Get(ctx, o)
