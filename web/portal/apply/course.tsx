@@ -102,6 +102,11 @@ function Inside(p: StepProps) {
           <p>{a('ofAnother', { name: visible(x.account.name ?? '') })}</p>
         </Note>
       )}
+      {mine && x.replaces && (x.state === 'identity' || x.state === 'review') && (
+        <Note testid="replacing">
+          <p>{a('replacing')}</p>
+        </Note>
+      )}
       {mine && editing && <FormStep key={x.id} {...p} />}
       {mine && x.state === 'identity' && <IdentityStep {...p} />}
       {mine && x.state === 'payment' && <PaymentStep {...p} />}
@@ -119,7 +124,7 @@ function Steps({ x }: { x: Application }) {
   return (
     <ol class="course" aria-label={a('stepsLabel')} role="list">
       {steps.map((s, i) => {
-        const done = i < at || x.state === 'issued'
+        const done = i < at || x.state === 'issued' || (s === 'payment' && x.paid_at !== undefined && i !== at)
         return (
           <li key={s} class={done ? 'course-done' : i === at ? 'course-now' : ''} aria-current={i === at && !done ? 'step' : undefined}>
             <span class="course-mark" aria-hidden="true">

@@ -53,7 +53,16 @@ function Applications() {
       caption={a(view.scope === 'mine' ? 'caption' : 'captionAll')}
       list={list}
       row={(x) => ({ id: x.id, testid: 'application-row', state: x.state })}
-      empty={{ icon: 'certificate', title: a('empty'), text: a('emptyText') }}
+      empty={{
+        icon: 'certificate',
+        title: a('empty'),
+        text: a('emptyText'),
+        act: (
+          <Button kind="primary" onClick={() => setChoosing(true)} testid="empty-apply">
+            {a('applyCA')}
+          </Button>
+        ),
+      }}
       loading={a('loading')}
       failed={a('failed')}
       columns={[

@@ -1,8 +1,8 @@
 // 附件: the papers that go with the form.
-import { useRef, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import { visible } from '../../shared/format'
 import { type Problem, asProblem } from '../../shared/problem'
-import { Button, Icon, ProblemNote, announce } from '../../shared/ui'
+import { Button, FileButton, Icon, ProblemNote, announce } from '../../shared/ui'
 import { call, download } from '../state'
 import { type Application, type Slot, slots } from './model'
 import { a, reasonText } from './words'
@@ -25,7 +25,6 @@ function PaperField({ x, slot, onChange }: { x: Application; slot: Slot; onChang
   const [busy, setBusy] = useState(false)
   const [wrong, setWrong] = useState('')
   const [problem, setProblem] = useState<Problem | undefined>(undefined)
-  const input = useRef<HTMLInputElement>(null)
   const there = x.files.find((f) => f.slot === slot)
   const reason = x.reasons.find((r) => r.field === `files/${slot}`)
   const url = `/v1/applications/${x.id}/files/${slot}`
@@ -64,17 +63,14 @@ function PaperField({ x, slot, onChange }: { x: Application; slot: Slot; onChang
       )}
       {problem && <ProblemNote problem={problem}>{typeof problem.extra['accepted'] === 'string' && <p>{problem.extra['accepted']}</p>}</ProblemNote>}
       <div class="row">
-        <input
-          ref={input}
+        <FileButton
           id={`file-${slot}`}
-          class="file-input"
-          type="file"
           accept=".pdf,.jpg,.jpeg,.png,application/pdf,image/jpeg,image/png"
-          data-testid={`file-${slot}`}
-          disabled={busy}
-          onChange={(e) => {
-            const file = e.currentTarget.files?.[0]
-            e.currentTarget.value = ''
+          testid={`file-${slot}`}
+          off={busy}
+          invalid={wrong !== ''}
+          text={there && a('replaceFile')}
+          onFile={(file) => {
             if (!file) return
             if (file.size > largest) setWrong(a('fileTooLarge'))
             else void put(file)

@@ -281,7 +281,7 @@ function ActDialog({ act, onClose, onDone }: { act: Act; onClose: () => void; on
             label={say(kind === 'reject' ? 'reason' : kind === 'received' ? 'statement' : 'note')}
             hint={kind === 'refund' ? say('noteHint') : kind === 'received' ? say('statementHint') : undefined}
             value={text}
-            onInput={setText}
+            onInput={(value) => (setText(value), setMistakes([]))}
             error={mistakes[0]?.text}
             maxLength={500}
             testid="reason"

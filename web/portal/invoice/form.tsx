@@ -38,6 +38,7 @@ export function InvoiceForm({ found, onDone }: { found: InvoiceCase; onDone: (c:
   const [proof, setProof] = useState<File | undefined>(undefined)
   const [editing, setEditing] = useState<Title | 'new' | undefined>(undefined)
   const [mistakes, setMistakes] = useState<Mistake[]>([])
+  const [refused, setRefused] = useState(false) // by the server
   const [busy, setBusy] = useState(false)
   const [problem, setProblem] = useState<Problem | undefined>(undefined)
   const items = titles.data?.items
@@ -49,7 +50,6 @@ export function InvoiceForm({ found, onDone }: { found: InvoiceCase; onDone: (c:
     if (same) change({ title: same.id })
   }, [items])
 
-  const wrong = (field: string) => mistakes.find((m) => m.field === field)?.text
   const check = (): Mistake[] => {
     const out: Mistake[] = []
     const need = (field: string, bad: boolean, text: string) => bad && out.push({ field, text })
@@ -64,8 +64,13 @@ export function InvoiceForm({ found, onDone }: { found: InvoiceCase; onDone: (c:
     }
     return out
   }
+  // At its field a mistake goes as it is mended; what the server has found stays until it is asked
+  // again, and so does the summary, which must not take the focus while somebody types.
+  const still = refused ? mistakes : check().filter((m) => mistakes.some((n) => n.field === m.field))
+  const wrong = (field: string) => still.find((m) => m.field === field)?.text
   const apply = async () => {
     const bad = check()
+    setRefused(false)
     setMistakes(bad)
     setProblem(undefined)
     if (bad.length > 0) return
@@ -85,8 +90,10 @@ export function InvoiceForm({ found, onDone }: { found: InvoiceCase; onDone: (c:
     } catch (e) {
       const p = asProblem(e)
       const places = p.fields.map((f) => ({ field: f.pointer.slice(1), text: f.detail }))
-      if (p.code === 'invoice_form_invalid' && places.length > 0) setMistakes(places)
-      else setProblem(p)
+      if (p.code === 'invoice_form_invalid' && places.length > 0) {
+        setMistakes(places)
+        setRefused(true)
+      } else setProblem(p)
     }
     setBusy(false)
   }

@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks'
 import { visible } from '../../shared/format'
 import { type Problem, asProblem } from '../../shared/problem'
-import { Button, Dialog, ErrorSummary, Field, type Mistake, ProblemNote, announce } from '../../shared/ui'
+import { Button, Dialog, ErrorSummary, Field, FileInput, type Mistake, ProblemNote, announce } from '../../shared/ui'
 import type { CertificateRecord } from '../certificates/model'
 import { call } from '../state'
 import { w } from '../words'
@@ -58,10 +58,7 @@ export function UploadDialog(p: Props) {
   }
 
   const chooser = (name: string, label: string) => (
-    <div class="field">
-      <label for={name}>{label}</label>
-      <input id={name} class="input" type="file" data-testid={`file-${name}`} onChange={(e) => setFiles({ ...files, [name]: e.currentTarget.files?.[0] })} />
-    </div>
+    <FileInput id={name} label={label} error={mistakes.find((x) => x.field === name)?.text} file={files[name]} onFile={(file) => setFiles({ ...files, [name]: file })} testid={`file-${name}`} />
   )
   return (
     <Dialog title={s('uploadOf', { holder })} onClose={busy ? undefined : p.onClose} testid="upload-dialog">

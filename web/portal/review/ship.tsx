@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks'
 import { visible } from '../../shared/format'
 import { type Problem, asProblem } from '../../shared/problem'
-import { Button, Choices, ErrorSummary, Field, type Mistake, ProblemNote, announce } from '../../shared/ui'
+import { Button, Choices, ErrorSummary, Field, FileInput, type Mistake, ProblemNote, announce } from '../../shared/ui'
 import type { Application } from '../apply/model'
 import { fileText } from '../issuing/upload'
 import { call } from '../state'
@@ -55,11 +55,7 @@ export function ShipForm({ x, path, onChange }: { x: Application; path: string; 
           ))}
         </ProblemNote>
       )}
-      <div class="field">
-        <label for="ship-file">{r('certificateFile')}</label>
-        {errorOf('ship-file') && <span class="field-error">{errorOf('ship-file')}</span>}
-        <input id="ship-file" class="file-input" type="file" accept=".cer,.crt,.pem,.der" data-testid="ship-file" onChange={(e) => setFile(e.currentTarget.files?.[0])} />
-      </div>
+      <FileInput id="ship-file" label={r('certificateFile')} error={errorOf('ship-file')} accept=".cer,.crt,.pem,.der" file={file} onFile={setFile} testid="ship-file" />
       <Choices
         name="ship-delivery"
         legend={r('delivery')}
