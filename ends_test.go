@@ -203,6 +203,17 @@ func TestLanguage(t *testing.T) {
 	landing.reads("Bind a certificate to an account")
 	landing.reads("Open in the phone app")
 	jarPage("/plain/").reads("Bind a certificate to this account")
+	// On the phone, too, what was said already follows.
+	phone := jarPage("/phone/")
+	phone.click("start")
+	phone.see("tab-scan")
+	phone.page.MustEval(`() => { location.hash = '#/scan?code=nonsense' }`)
+	phone.see("scan-say")
+	phone.reads("This link is not complete")
+	phone.page.MustEval(turn)
+	phone.reads("这个链接不完整")
+	phone.page.MustEval(turn)
+	phone.reads("This link is not complete")
 	// A page without script is as easily turned, and the portal follows.
 	plain := jarPage("/plain/")
 	link, err := plain.page.Timeout(patience).Element(`.language a`)

@@ -17,15 +17,17 @@ export function ScanView({ code }: { code?: string }) {
   const phone = usePhone()
   const [opening, setOpening] = useState<'scan' | 'link' | undefined>(code ? 'link' : undefined)
   const [problem, setProblem] = useState<Problem | undefined>(undefined)
-  const [say, setSay] = useState('')
+  // What is said is made when it is shown, in the language of that moment.
+  const [say, setSay] = useState<{ text: () => string } | undefined>(undefined)
   const [typed, setTyped] = useState(false) // the problem is with the typed code
   const busy = useRef(false)
   const again = useRef<(() => void) | undefined>(undefined)
 
-  const tell = (text: string) => {
+  const tell = (text: () => string) => {
     setSay((was) => {
-      if (was !== text) announce(text, true)
-      return text
+      if (was?.text() === text()) return was
+      announce(text(), true)
+      return { text }
     })
   }
 
@@ -35,7 +37,7 @@ export function ScanView({ code }: { code?: string }) {
     setOpening((was) => was ?? 'scan')
     setProblem(undefined)
     setTyped('typed_code' in what)
-    setSay('')
+    setSay(undefined)
     try {
       const c = await phone.scan(what, purpose)
       go({ place: 'session', id: c.id })
@@ -45,7 +47,7 @@ export function ScanView({ code }: { code?: string }) {
       busy.current = false
       setOpening(undefined)
       if (how === 'camera' && passingCodes.includes(found.code)) {
-        tell(found.title)
+        tell(() => found.title)
         return true
       }
       again.current = found.passing && 'typed_code' in what ? () => void claim(what, purpose, how) : undefined
@@ -60,7 +62,7 @@ export function ScanView({ code }: { code?: string }) {
     const read = readLink(text, phone.origin)
     if (read.kind === 'ours') return void claim({ code: read.code }, read.purpose, how)
     setProblem(undefined)
-    tell(read.kind === 'elsewhere' ? t('elsewhere', { host: read.host }) : how === 'once' && code ? t('linkBad') : t(read.kind))
+    tell(() => (read.kind === 'elsewhere' ? t('elsewhere', { host: read.host }) : how === 'once' && code ? t('linkBad') : t(read.kind)))
     setOpening(undefined)
   }
 
@@ -85,7 +87,7 @@ export function ScanView({ code }: { code?: string }) {
       {problem && !typed && <ProblemNote problem={problem} testid="scan-problem" />}
       {say && !problem && (
         <Note tone="warn" testid="scan-say">
-          <p>{say}</p>
+          <p>{say.text()}</p>
         </Note>
       )}
       <Finder
@@ -106,7 +108,7 @@ export function ScanView({ code }: { code?: string }) {
 interface FinderProps {
   onText: (text: string) => void
   onPicture: (text: string) => void
-  onSay: (text: string) => void
+  onSay: (text: () => string) => void
   opening: boolean
   // A problem is on the screen: the same code would only be refused again.
   paused: boolean
@@ -156,9 +158,9 @@ function Finder(p: FinderProps) {
     try {
       const text = await camera.decoder.readFile(file)
       if (text) p.onPicture(text)
-      else p.onSay(t('nothing'))
+      else p.onSay(() => t('nothing'))
     } catch {
-      p.onSay(t('notPicture'))
+      p.onSay(() => t('notPicture'))
     }
     setReading(false)
   }
