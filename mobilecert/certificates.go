@@ -118,8 +118,9 @@ func (v *Certificates) uncollected(ctx context.Context, g *Grant, statement stri
 // KeyKnown says whether a certificate, for signing or for encryption, was made for
 // the key already, or is being made.
 func (v *Certificates) KeyKnown(ctx context.Context, key string) (bool, error) {
-	for _, index := range []string{"key", "twin_key"} {
-		docs, _, err := v.cfg.Store.Query(ctx, certificateCollection.Name, limited(store.Query{Index: index, Prefix: key}, 1))
+	// Whole values and first pieces are what the store knows to be missing at once.
+	for _, q := range []store.Query{store.Equal("key", key), {Index: "key", Prefix: store.KeyPrefix(key)}, store.Equal("twin_key", key)} {
+		docs, _, err := v.cfg.Store.Query(ctx, certificateCollection.Name, limited(q, 1))
 		if err != nil || len(docs) > 0 {
 			return len(docs) > 0, err
 		}

@@ -17,7 +17,7 @@ import (
 type sample struct {
 	S          float64 `json:"s"` // since the clock started
 	RSSMiB     float64 `json:"rss_mib"`
-	HeapMiB    float64 `json:"heap_mib"` // alive after the last collection
+	HeapMiB    float64 `json:"heap_mib"` // in use, with what has become garbage since the last collection
 	Goroutines int     `json:"goroutines"`
 	Files      int     `json:"open_files"`
 }
