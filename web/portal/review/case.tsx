@@ -276,7 +276,7 @@ function FormFacts({ x }: { x: Application }) {
       <div>
         <dt>{r('amount')}</dt>
         <dd>
-          {x.amount_fen === 0 ? a('free') : money(x.amount_fen)} {x.paid_at && <span class="badge badge-good">{r('paid')}</span>}
+          {x.amount_fen === 0 ? a('free') : money(x.amount_fen)} {x.paid_at && x.amount_fen > 0 && <span class="badge badge-good">{r('paid')}</span>}
         </dd>
       </div>
     </dl>
