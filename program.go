@@ -142,6 +142,9 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 	if config.Products, err = p.products(); err != nil {
 		return err
 	}
+	if p.authority != nil {
+		config.Own = func(c *trust.Certificate) bool { _, own := p.authority.Issued(c); return own }
+	}
 	certificates, bindings := mobilecert.NewCertificates(config), mobilecert.NewBindings(config)
 	if err := p.openCashier(origin); err != nil {
 		return err
@@ -150,7 +153,7 @@ func (p *program) open(ctx context.Context, origin string) (err error) {
 		return err
 	}
 	config.Grants = grants{p}
-	if err := p.openSite(origin); err != nil {
+	if err := p.openSite(origin, certificates); err != nil {
 		return err
 	}
 	enroll := mobilecert.NewEnroll(config, certificates)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"certlink/cashier"
@@ -11,6 +12,7 @@ import (
 	"certlink/mobilecert"
 	"certlink/mobilecert/bids"
 	"certlink/mobilecert/renewal"
+	"certlink/mobilecert/renewal/site/sandbox"
 	"certlink/push"
 	"certlink/store"
 )
@@ -67,6 +69,9 @@ func (p *program) renewalTerms(products *mobilecert.Products) func(string) (rene
 		}
 	}
 	return func(id string) (renewal.Terms, bool) {
+		if id == mobilecert.DemoUKeyProduct && p.settings.Demo {
+			return renewal.Terms{PriceFen: demoRenewalFen, Term: days(365), Key: renewal.SameKey}, true
+		}
 		price := int64(demoRenewalFen)
 		q := demo[id]
 		if q == nil {
@@ -122,7 +127,7 @@ func (g grants) Grant(ctx context.Context, id, account string) (*mobilecert.Gran
 
 // renewalSchema is what these rooms keep.
 func renewalSchema() []store.Collection {
-	return append(bids.Collections(), renewal.Collections()...)
+	return slices.Concat(bids.Collections(), renewal.Collections(), sandbox.Collections())
 }
 
 // told names the room that hears of the orders of one kind.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"certlink/internal/clock"
+	"certlink/mobilecert"
 	"certlink/mobilecert/renewal"
 	"certlink/mobilecert/renewal/site"
 	"certlink/mobilecert/renewal/site/sandbox"
@@ -52,7 +53,7 @@ type siting struct {
 
 // openSite is the site that the settings name or, in demo mode, the sandbox, on a port
 // of its own on loopback, so that it is asked over HTTP as a real one is.
-func (p *program) openSite(origin string) (err error) {
+func (p *program) openSite(origin string, certificates *mobilecert.Certificates) (err error) {
 	if !p.settings.Demo {
 		if p.settings.SiteURL == "" {
 			return nil
@@ -73,7 +74,7 @@ func (p *program) openSite(origin string) (err error) {
 	}
 	p.siteSandbox = sandbox.New(sandbox.Config{
 		NoticeURL: origin + "/v1/extension-site/notice", PageURL: origin + "/sandbox/extension/", Clock: p.clock, Client: client,
-		Authority: p.authority, Rules: policy.Identifiers,
+		Authority: p.authority, Rules: policy.Identifiers, Store: p.store, Twin: certificates.TwinOf,
 	})
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -81,9 +81,11 @@ type renewedView struct {
 }
 
 type successorView struct {
-	ID       string `json:"id"`
-	NotAfter string `json:"not_after"`
-	Evidence string `json:"evidence,omitempty"`
+	ID string `json:"id"`
+	// Fingerprint is told of one renewal, not in lists.
+	Fingerprint string `json:"fingerprint,omitempty"`
+	NotAfter    string `json:"not_after"`
+	Evidence    string `json:"evidence,omitempty"`
 }
 
 type courseView struct {
@@ -115,7 +117,7 @@ func (s *Server) showRenewal(n *renewal.Renewal) renewalView {
 		v.Failure = s.showFailure(&confirm.Failure{Code: n.Failure})
 	}
 	if a := n.Attempt; a != nil && a.Until != nil {
-		v.Successor = &successorView{a.Successor, stamp(*a.Until), a.Statement}
+		v.Successor = &successorView{ID: a.Successor, NotAfter: stamp(*a.Until), Evidence: a.Statement}
 	}
 	if k := n.Course; k != nil {
 		v.Course = &courseView{k.URL, k.Step, k.Note, stamp(k.LeftAt), stamp(k.SteppedAt), k.Proved}
@@ -129,6 +131,13 @@ func (s *Server) showRenewalWhole(ctx context.Context, n *renewal.Renewal, reade
 	v := s.showRenewal(n)
 	for _, e := range n.History {
 		v.History = append(v.History, renewalEventView{stamp(e.At), e.Act, e.By.Name, e.Note})
+	}
+	if v.Successor != nil {
+		made, err := s.Certificates.Get(ctx, v.Successor.ID)
+		if err != nil {
+			return nil, err
+		}
+		v.Successor.Fingerprint = made.Fingerprint
 	}
 	if n.State != renewal.Extension && n.State != renewal.Extending {
 		return &v, nil

@@ -142,6 +142,8 @@ type asked struct {
 	purpose        string
 	params         map[string]string
 	subject, actor string
+	// encryption is the encryption certificate beside the signing one on a token.
+	encryption string
 }
 
 // readAsked reads the request to begin a session.
@@ -149,7 +151,8 @@ func (c *call) readAsked() (*asked, error) {
 	a := new(asked)
 	given := map[string]*string{"provider": new(string), "product": new(string), "application": new(string),
 		"renewal": new(string), "certificate": new(string)}
-	members := object{{"purpose", &a.purpose, true}, {"account", &a.subject, false}, {"actor", &a.actor, false}}
+	members := object{{"purpose", &a.purpose, true}, {"account", &a.subject, false}, {"actor", &a.actor, false},
+		{mobilecert.ParamEncryption, &a.encryption, false}}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		members = append(members, member{name, given[name], false})
 	}
@@ -164,6 +167,9 @@ func (c *call) readAsked() (*asked, error) {
 // integrator, for the one that it names.
 func (s *Server) postQRSession(c *call) error {
 	a, err := c.readAsked()
+	if err == nil && a.encryption != "" {
+		err = ErrRequest.At("/"+mobilecert.ParamEncryption, "只用于 U-Key", "is for U-Keys only")
+	}
 	if err != nil {
 		return err
 	}

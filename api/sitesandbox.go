@@ -16,7 +16,7 @@ func (s *Server) postSiteNotice(c *call) error {
 	return c.nothing()
 }
 
-type sitePage struct{ Case sandbox.Case }
+type sitePage struct{ Case *sandbox.Case }
 
 // sitePage is the sandbox's page: whoever tries certlink plays the holder there, and
 // the authority's clerk.
@@ -25,7 +25,7 @@ func (s *Server) sitePage(c *call) error {
 	if err != nil {
 		return err
 	}
-	k, err := s.SiteSandbox.Look(id)
+	k, err := s.SiteSandbox.Look(c.ctx, id)
 	if err != nil {
 		return err
 	}

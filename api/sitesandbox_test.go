@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"bytes"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"certlink/mobilecert/renewal"
 	"certlink/mobilecert/renewal/site/sandbox"
+	"certlink/store"
 	"certlink/trust"
 	"certlink/trust/authority"
 	"certlink/trust/trusttest"
@@ -19,8 +21,13 @@ func TestSiteSandboxPage(t *testing.T) {
 	m, err := template()
 	check(t, err)
 	w := newWorld(t, func(s *settings) {
-		box = sandbox.New(sandbox.Config{NoticeURL: s.api.Origin + "/v1/extension-site/notice", PageURL: s.api.Origin + "/sandbox/extension/", Clock: s.api.Clock, Authority: m.ca})
+		config := sandbox.Config{NoticeURL: s.api.Origin + "/v1/extension-site/notice", PageURL: s.api.Origin + "/sandbox/extension/", Clock: s.api.Clock, Authority: m.ca}
 		s.api.SiteSandbox = box
+		s.store = func(db store.Store) store.Store {
+			config.Store = db
+			*box = *sandbox.New(config)
+			return db
+		}
 	})
 	srv := httptest.NewServer(box)
 	defer srv.Close()
@@ -44,6 +51,11 @@ func TestSiteSandboxPage(t *testing.T) {
 	page.formed(at, "act=extend").refused409(t, "renewal_state_wrong")
 	st, err := site.Status(ctx, begun.Ref)
 	check(t, err)
+	var made struct{ Certificate []byte }
+	w.client().get("/v1/demo/ukey-certificates/"+old.PublicKeySHA256()).ok(200, &made)
+	if !bytes.Equal(made.Certificate, st.Certificate) {
+		t.Error("the token is given another certificate")
+	}
 	if c, err := trust.ParseCertificate(st.Certificate); err != nil || st.Step != renewal.StepDone || !c.NotAfter().After(old.NotAfter()) {
 		t.Errorf("%+v, %v", st, err)
 	}

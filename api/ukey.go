@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/base64"
+	"errors"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -10,6 +11,7 @@ import (
 	"certlink/internal/fault"
 	"certlink/internal/id"
 	"certlink/mobilecert"
+	"certlink/mobilecert/renewal"
 	"certlink/qr"
 	"certlink/trust"
 )
@@ -32,6 +34,7 @@ func (s *Server) ukeyRoutes() {
 	s.add("POST", "/v1/ukey-sessions/:id/cancel", s.postUKeyCancel)
 	if s.Demo {
 		s.add("POST", "/v1/demo/ukey-certificates", (*call).signedIn, s.postDemoUKey)
+		s.add("GET", "/v1/demo/ukey-certificates/:key", s.getDemoUKey)
 	}
 }
 
@@ -80,6 +83,12 @@ func (s *Server) postUKeySession(c *call) error {
 		return err
 	}
 	a.params[mobilecert.ParamMedium] = string(mobilecert.UKey)
+	if a.encryption != "" {
+		if a.purpose != "bind" && a.purpose != "replace" {
+			return ErrRequest.At("/"+mobilecert.ParamEncryption, "这个用途没有此字段", "this purpose has no such member")
+		}
+		a.params[mobilecert.ParamEncryption] = a.encryption
+	}
 	r, err := s.request(c, a.purpose, a.params, a.subject, a.actor)
 	if err != nil {
 		return err
@@ -153,24 +162,65 @@ func (s *Server) answerUKey(c *call) func(*desk.Session, error) error {
 	}
 }
 
-// postDemoUKey certifies the key of a software token for the demo account that is
+// demoUKeyView is what a demo token holds beside its keys.
+type demoUKeyView struct {
+	Certificate []byte   `json:"certificate"`
+	Encryption  []byte   `json:"encryption_certificate,omitempty"`
+	Chain       [][]byte `json:"chain,omitempty"`
+}
+
+// postDemoUKey certifies the keys of a software token for the demo account that is
 // signed in. It exists in demo mode only.
 func (s *Server) postDemoUKey(c *call) error {
-	var text string
-	if err := c.read(object{{"csr", &text, true}}); err != nil {
+	var first, second string
+	if err := c.read(object{{"csr", &first, true}, {"encryption_csr", &second, false}}); err != nil {
 		return err
 	}
+	csr, err := requested("/csr", first)
+	if err != nil {
+		return err
+	}
+	var twin *trust.CSR
+	if second != "" {
+		if twin, err = requested("/encryption_csr", second); err != nil {
+			return err
+		}
+	}
+	cert, err := s.DemoUKey.Issue(c.ctx, c.who.Account.ID, csr, twin)
+	if err != nil {
+		return err
+	}
+	v := demoUKeyView{Certificate: cert.DER, Chain: cert.Chain}
+	if cert.Twin != nil {
+		v.Encryption = cert.Twin.DER
+	}
+	return c.json(fiber.StatusCreated, v)
+}
+
+func requested(pointer, text string) (*trust.CSR, error) {
 	der, err := base64.StdEncoding.Strict().DecodeString(text)
 	if err != nil || len(der) == 0 {
-		return ErrRequest.At("/csr", "应为 base64 编码的 DER", "must be DER in base64")
+		return nil, ErrRequest.At(pointer, "应为 base64 编码的 DER", "must be DER in base64")
 	}
-	csr, err := trust.ParseCSR(der)
+	return trust.ParseCSR(der)
+}
+
+// getDemoUKey tells a demo token what the sandbox of the authority's site has issued for
+// its key since: there, the authority's own tool would write it to the token.
+func (s *Server) getDemoUKey(c *call) error {
+	key, err := c.id("key", mobilecert.ErrCertificateUnknown)
 	if err != nil {
 		return err
 	}
-	cert, err := s.DemoUKey.Issue(c.ctx, c.who.Account.ID, csr)
+	if s.SiteSandbox == nil {
+		return mobilecert.ErrCertificateUnknown
+	}
+	made, err := s.SiteSandbox.Newest(c.ctx, key)
+	if errors.Is(err, renewal.ErrUnknown) {
+		return mobilecert.ErrCertificateUnknown
+	}
 	if err != nil {
 		return err
 	}
-	return c.json(fiber.StatusCreated, map[string]any{"certificate": cert.DER, "chain": cert.Chain})
+	return c.ok(demoUKeyView{Certificate: made.Certificate, Encryption: made.Encryption})
 }

@@ -135,6 +135,20 @@ func TestDemoUKeys(t *testing.T) {
 		t.Errorf("%s", cert.Subject())
 	}
 	page.post("/v1/demo/ukey-certificates", body).refused(409, "key_reused")
+	page.get("/v1/demo/ukey-certificates/"+cert.PublicKeySHA256()).refused(404, "certificate_unknown")
+	pair := map[string]string{}
+	for _, name := range []string{"csr", "encryption_csr"} {
+		pair[name] = base64.StdEncoding.EncodeToString(trusttest.CSR(t, trusttest.Key(t, trust.SM2SM3)))
+	}
+	var both struct {
+		Certificate []byte
+		Encryption  []byte `json:"encryption_certificate"`
+	}
+	page.post("/v1/demo/ukey-certificates", pair).ok(201, &both)
+	if twin, err := trust.ParseCertificate(both.Encryption); err != nil || !twin.CanEncrypt() || twin.CanSign() {
+		t.Errorf("%v", err)
+	}
+	page.post("/v1/demo/ukey-certificates", map[string]string{"csr": pair["csr"], "encryption_csr": "MAA="}).refused(400, "csr_malformed")
 	page.post("/v1/demo/ukey-certificates", map[string]string{"csr": "!"}).refused(400, "request_invalid")
 	page.post("/v1/demo/ukey-certificates", map[string]string{"csr": "MAA="}).refused(400, "csr_malformed")
 	w.client().post("/v1/demo/ukey-certificates", body).refused(401, "sign_in_required")

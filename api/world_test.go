@@ -37,6 +37,7 @@ import (
 	"certlink/mobilecert/bids"
 	"certlink/mobilecert/identity"
 	"certlink/mobilecert/renewal"
+	"certlink/mobilecert/renewal/site/sandbox"
 	"certlink/push"
 	"certlink/qr"
 	"certlink/store"
@@ -83,7 +84,7 @@ func (c *shifted) Stop(at time.Time) { c.stopped.Store(&at) }
 
 func schema() []store.Collection {
 	return slices.Concat(account.Collections(), mobilecert.Collections(), confirm.Collections(), qr.Collections(), desk.Collections(), audit.Collections(), push.Collections(), cashier.Collections(), invoice.Collections(), upload.Collections(),
-		application.Collections(), identity.Collections(), bids.Collections(), renewal.Collections())
+		application.Collections(), identity.Collections(), bids.Collections(), renewal.Collections(), sandbox.Collections())
 }
 
 // derived sees that the index values of all that a test has left follow from what is

@@ -59,10 +59,16 @@ func (p *Bind) Begin(ctx context.Context, r confirm.Request) (confirm.Terms, err
 	if _, err := p.bindings.free(ctx, r.Subject.ID); err != nil {
 		return confirm.Terms{}, err
 	}
+	details := map[string]string{"provider": provider.ID, "provider_name": provider.NameZH, "medium": string(medium)}
+	if medium == UKey {
+		if err := p.certificates.PairDetails(r, provider.ID, details); err != nil {
+			return confirm.Terms{}, err
+		}
+	}
 	return confirm.Terms{
 		Provider: provider.ID,
 		SignedBy: confirm.ByCertificate,
-		Details:  map[string]string{"provider": provider.ID, "provider_name": provider.NameZH, "medium": string(medium)},
+		Details:  details,
 		// Without the identity check any certificate of the provider would do, a
 		// stranger's who photographs the screen among them. A U-Key is plugged into
 		// the computer before which the person sits; there is no second screen.
@@ -96,6 +102,9 @@ func (p *Bind) Check(ctx context.Context, s *confirm.Statement, signer confirm.S
 			return err
 		}
 	}
+	if err := CheckPair(s, signer); err != nil {
+		return err
+	}
 	return p.bindings.available(ctx, signer.Certificate, subject.ID, s.ID)
 }
 
@@ -128,6 +137,11 @@ func (p *Bind) Act(ctx context.Context, a *confirm.Accepted) (*confirm.Result, e
 	}
 	if err := p.certificates.about(ctx, b, a.Signer.Certificate); err != nil {
 		return nil, err
+	}
+	if b.Medium == UKey {
+		if b.Pair, b.Encryption, err = p.certificates.TokenPair(ctx, a); err != nil {
+			return nil, err
+		}
 	}
 	if b, err = p.bindings.create(ctx, b); err != nil {
 		return nil, err

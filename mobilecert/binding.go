@@ -65,7 +65,10 @@ type Binding struct {
 	Pair *Bound `json:"pair,omitempty"`
 	// Elsewhere: the certificate was not issued here, so nobody but its binding knows
 	// when it ends.
-	Elsewhere bool         `json:"elsewhere,omitempty"`
+	Elsewhere bool `json:"elsewhere,omitempty"`
+	// Encryption is, of a token, the certificate (DER) that data is encrypted to.
+	Encryption []byte `json:"encryption,omitempty"`
+
 	Account   BoundAccount `json:"account"`
 	Slot      int          `json:"slot"`             // 1 to Config.BindingsPerAccount
 	Device    string       `json:"device,omitempty"` // the phone that signed

@@ -23,8 +23,15 @@ func NewDemoUKey(c Config, certificates *Certificates, provider string, issuer I
 	return &DemoUKey{cfg: c, certificates: certificates, provider: provider, issuer: issuer}
 }
 
-// Issue makes a certificate that names the account's person.
-func (d *DemoUKey) Issue(ctx context.Context, account string, csr *trust.CSR) (*Certificate, error) {
+// DemoUKeyProduct is what the certificates of demo tokens are. They end soon, so that
+// a renewal can be tried at once.
+const DemoUKeyProduct = "demo-ukey"
+
+const demoUKeyTerm = 60 * 24 * time.Hour
+
+// Issue makes a certificate that names the account's person and, where the token has a
+// second key, its encryption twin.
+func (d *DemoUKey) Issue(ctx context.Context, account string, csr, second *trust.CSR) (*Certificate, error) {
 	holder, err := d.cfg.People.Person(ctx, account)
 	if err != nil {
 		return nil, err
@@ -32,11 +39,15 @@ func (d *DemoUKey) Issue(ctx context.Context, account string, csr *trust.CSR) (*
 	if known, err := d.certificates.KeyKnown(ctx, csr.PublicKeySHA256()); err != nil || known {
 		return nil, orKeyReused(err)
 	}
+	product := &Product{ID: DemoUKeyProduct, Name: Name{"演示 U-Key 证书", "Demo U-Key certificate"}, Provider: d.provider,
+		Algorithm: csr.Algorithm(), Term: demoUKeyTerm, Issuer: d.issuer, Demo: true}
+	if second != nil {
+		both := *csr
+		both.Encryption, csr = second.Public, &both
+		product.Pair = &PairTerms{Maker: ByHolder}
+	}
 	return d.certificates.Issue(ctx, Issuance{
-		ID: id.New(),
-		Product: &Product{ID: "demo-ukey", Name: Name{"演示 U-Key 证书", "Demo U-Key certificate"}, Provider: d.provider,
-			Algorithm: csr.Algorithm(), Term: 365 * 24 * time.Hour, Issuer: d.issuer, Demo: true},
-		Medium:  UKey,
+		ID: id.New(), Product: product, Medium: UKey,
 		Account: confirm.Party{ID: holder.ID, Name: holder.Name, OrganisationID: holder.OrganisationID, Organisation: holder.Organisation},
 		CSR:     csr,
 		Subject: Subject{CommonName: holder.Name, Organisation: holder.Organisation},

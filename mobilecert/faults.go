@@ -75,6 +75,9 @@ var (
 	ErrUploadTerm = fault.New(fault.Unprocessable, "certificate_term_differs",
 		"该证书的有效期与所申领的不一致，未保存。请核对起止日期，必要时请 CA 重新签发。",
 		"The certificate's term is not the one applied for, so nothing was saved. Compare the dates; if need be, have the authority make it again.")
+	ErrPairHolder = fault.New(fault.Unprocessable, "encryption_certificate_differs",
+		"U-Key 里的加密证书与所选签名证书不是同一持有人的，未绑定。请重新选择证书，或联系 CA 服务商。",
+		"The encryption certificate on the U-Key is another holder's than the signing certificate, so nothing was bound. Choose again, or ask the certificate's provider.")
 	ErrUploadPair = fault.New(fault.Unprocessable, "certificate_pair_incomplete",
 		"加密证书不完整或与签名证书不配套，未保存。请同时提供加密证书和密钥信封（.env），二者须由 CA 为同一份申请制作。",
 		"The encryption certificate is incomplete or does not go with the signing one, so nothing was saved. Give both the encryption certificate and its key envelope, made by the authority for this request.")

@@ -40,7 +40,7 @@ func (v *Certificates) Import(ctx context.Context, in Import) (*Certificate, err
 	}
 	cert, now := found.Chain[0], v.cfg.Clock()
 	c := &Certificate{
-		ID: in.ID, State: Issuing, Provider: in.Provider, Product: in.Product, Medium: in.Medium, Foreign: true,
+		ID: in.ID, State: Issuing, Provider: in.Provider, Product: in.Product, Medium: in.Medium, Foreign: v.cfg.Own == nil || !v.cfg.Own(cert),
 		Account: in.Account, Key: cert.PublicKeySHA256(), Grant: in.Grant, Replaces: in.Replaces,
 		Serial: cert.SerialHex(), NotBefore: cert.NotBefore().UTC(), NotAfter: cert.NotAfter().UTC(),
 		Subject: Subject{found.Identity.PersonName, found.Identity.OrganisationName}, CreatedAt: now,

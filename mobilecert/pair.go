@@ -154,6 +154,18 @@ func (v *Certificates) about(ctx context.Context, b *Binding, cert *trust.Certif
 	return err
 }
 
+// TwinOf is the encryption certificate beside one issued here, nil where there is none.
+func (v *Certificates) TwinOf(ctx context.Context, cert *trust.Certificate) (*trust.Certificate, error) {
+	c, err := v.Of(ctx, cert)
+	if errors.Is(err, ErrCertificateUnknown) || err == nil && (c.Twin == nil || len(c.Twin.DER) == 0) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return trust.ParseCertificate(c.Twin.DER)
+}
+
 // pairDetails are the fields of a statement that tell what becomes of the encryption
 // key, so that the holder signs having read it.
 func (p *Product) pairDetails(details map[string]string) {

@@ -8,6 +8,7 @@ import (
 	"certlink/internal/feed"
 	"certlink/internal/seal"
 	"certlink/store"
+	"certlink/trust"
 )
 
 // Config is what the package's services are made of.
@@ -24,6 +25,9 @@ type Config struct {
 	Grants   Grants
 	// BindingsPerAccount is how many active bindings an account may have; 0 means 1.
 	BindingsPerAccount int
+	// Own says whether the installation's own authority made a certificate, whoever
+	// brings it: its revocations are ours to publish. nil: it has none.
+	Own func(*trust.Certificate) bool
 }
 
 // Collections declares what this package keeps.

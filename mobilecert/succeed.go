@@ -27,6 +27,9 @@ func (v *Bindings) Holding(ctx context.Context, cert *trust.Certificate) (*Bindi
 type Succession struct {
 	Old, New *Certificate
 	Device   string // that holds the new one; "" for a token
+	// Pair and Encryption are, of a token, what lies beside the new one; see Binding.
+	Pair       *Bound
+	Encryption []byte
 	// Evidence is the statement by which the holder asked for it.
 	Evidence string
 	By       Actor
@@ -41,8 +44,8 @@ func (v *Bindings) Succeed(ctx context.Context, in Succession) (*Binding, error)
 	if err != nil {
 		return nil, err
 	}
-	var pair *Bound
-	if t := in.New.Twin; t != nil && len(t.DER) > 0 {
+	pair := in.Pair
+	if t := in.New.Twin; pair == nil && t != nil && len(t.DER) > 0 {
 		if pair, err = t.bound(in.New); err != nil {
 			return nil, err
 		}
@@ -59,7 +62,7 @@ func (v *Bindings) Succeed(ctx context.Context, in Succession) (*Binding, error)
 			if b.State != Active || b.Certificate.Content != in.Old.Content {
 				return store.ErrUnchanged // unbound, or moved, by somebody faster
 			}
-			b.Certificate, b.Pair, b.Device, b.Elsewhere = *bound, pair, in.Device, false
+			b.Certificate, b.Pair, b.Device, b.Encryption, b.Elsewhere = *bound, pair, in.Device, in.Encryption, false
 			b.happened("binding.moved", in.At, in.By, in.Evidence)
 			return nil
 		})

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"path/filepath"
@@ -68,6 +69,87 @@ func demoTokens(ctx context.Context, origin, dir string) (string, error) {
 	return file, soft.Write(file, tokens)
 }
 
+// demoLook is the pause between two questions about new certificates.
+const demoLook = 3 * time.Second
+
+// renewed writes what the sandbox of the authority's site has issued to the demo tokens,
+// as an authority's own tool does with real ones, until ctx ends. Keys stay as they are.
+// The library's process writes the same file when a PIN is tried: whoever is later wins,
+// and a certificate that got lost is fetched again.
+func renewed(ctx context.Context, origin, file string, log *slog.Logger) {
+	d := &demo{origin: origin}
+	for tick := time.NewTicker(demoLook); ; {
+		select {
+		case <-ctx.Done():
+			tick.Stop()
+			return
+		case <-tick.C:
+		}
+		tokens, err := soft.Read(file)
+		if err != nil {
+			continue
+		}
+		fresh := false
+		for i := range tokens {
+			got, err := d.newest(ctx, &tokens[i])
+			if err != nil {
+				break // the server is away, or has nothing new
+			}
+			fresh = fresh || got
+		}
+		if !fresh {
+			continue
+		}
+		if err := soft.Write(file, tokens); err != nil {
+			log.Error("the new certificate is not written to the demo token", "err", err)
+			continue
+		}
+		log.Info("a new certificate is on a demo token")
+	}
+}
+
+// newest puts the certificates that were issued for a token's keys in the place of the
+// older ones, and says whether there were any.
+func (d *demo) newest(ctx context.Context, t *soft.Token) (fresh bool, err error) {
+	for _, k := range t.Keys {
+		old, err := trust.ParseCertificate(k.Certificate)
+		if err != nil || k.Use != ukey.Sign {
+			continue
+		}
+		raw, err := d.get(ctx, "/v1/demo/ukey-certificates/"+old.PublicKeySHA256())
+		if err != nil {
+			if status := new(statusError); errors.As(err, &status) && status.code == http.StatusNotFound {
+				continue
+			}
+			return fresh, err
+		}
+		var made certified
+		if err := json.Unmarshal(raw, &made); err != nil {
+			return fresh, err
+		}
+		for _, der := range [][]byte{made.Certificate, made.Encryption} {
+			fresh = put(t, der) || fresh
+		}
+	}
+	return fresh, nil
+}
+
+// put writes a certificate to the key that it is for, unless it is there already.
+func put(t *soft.Token, der []byte) bool {
+	c, err := trust.ParseCertificate(der)
+	if err != nil {
+		return false
+	}
+	for i := range t.Keys {
+		old, err := trust.ParseCertificate(t.Keys[i].Certificate)
+		if err == nil && old.PublicKeySHA256() == c.PublicKeySHA256() && c.NotAfter().After(old.NotAfter()) {
+			t.Keys[i].Certificate = c.Raw
+			return true
+		}
+	}
+	return false
+}
+
 // kept says whether the tokens of an earlier start are still good.
 func kept(file string, issuer []byte) bool {
 	tokens, err := soft.Read(file)
@@ -117,13 +199,20 @@ func (d *demo) call(ctx context.Context, client *http.Client, method, path strin
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	if err == nil && resp.StatusCode >= 300 {
-		err = fmt.Errorf("%s answers %d %.200s", path, resp.StatusCode, raw)
+		err = &statusError{resp.StatusCode, fmt.Sprintf("%s answers %d %.200s", path, resp.StatusCode, raw)}
 	}
 	return raw, err
 }
 
-// token signs in as a demo person and has keys certified: SM2, and for one person
-// P-256 too, so that there is something to choose.
+type statusError struct {
+	code int
+	text string
+}
+
+func (e *statusError) Error() string { return e.text }
+
+// token signs in as a demo person and has keys certified: an SM2 pair, and for one
+// person P-256 too, so that there is something to choose.
 func (d *demo) token(ctx context.Context, login, password, name string, both bool) (*soft.Token, error) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -137,45 +226,68 @@ func (d *demo) token(ctx context.Context, login, password, name string, both boo
 	if err != nil {
 		return nil, err
 	}
-	keys := []crypto.Signer{first}
-	if both {
-		second, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, second)
+	second, err := sm2.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
 	}
-	var made []soft.Key
-	for i, key := range keys {
-		cert, err := d.certify(ctx, client, key)
+	made, err := d.certify(ctx, client, first, second)
+	if err != nil {
+		return nil, err
+	}
+	if both {
+		third, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {
 			return nil, err
 		}
-		pkcs8, err := smx509.MarshalPKCS8PrivateKey(key)
+		more, err := d.certify(ctx, client, third, nil)
 		if err != nil {
 			return nil, err
 		}
-		made = append(made, soft.Key{ID: fmt.Sprint("key-", i+1), Use: ukey.Sign, PKCS8: pkcs8, Certificate: cert})
+		made = append(made, more...)
+	}
+	for i := range made {
+		made[i].ID = fmt.Sprint("key-", i+1)
 	}
 	t := soft.NewToken("DEMO-"+login, "演示 U-Key · "+name, made...)
 	return &t, nil
 }
 
-func (d *demo) certify(ctx context.Context, client *http.Client, key crypto.Signer) ([]byte, error) {
-	csr, err := smx509.CreateCertificateRequest(rand.Reader, &smx509.CertificateRequest{}, key)
+type certified struct {
+	Certificate []byte `json:"certificate"`
+	Encryption  []byte `json:"encryption_certificate"`
+}
+
+// certify has a key certified, and a second one for encryption where there is one.
+func (d *demo) certify(ctx context.Context, client *http.Client, key, second crypto.Signer) ([]soft.Key, error) {
+	requests, keys := map[string][]byte{}, []crypto.Signer{key}
+	if second != nil {
+		keys = append(keys, second)
+	}
+	for i, name := range []string{"csr", "encryption_csr"}[:len(keys)] {
+		csr, err := smx509.CreateCertificateRequest(rand.Reader, &smx509.CertificateRequest{}, keys[i])
+		if err != nil {
+			return nil, err
+		}
+		requests[name] = csr
+	}
+	raw, err := d.call(ctx, client, "POST", "/v1/demo/ukey-certificates", requests)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := d.call(ctx, client, "POST", "/v1/demo/ukey-certificates", map[string][]byte{"csr": csr})
-	if err != nil {
-		return nil, err
-	}
-	var answer struct{ Certificate []byte }
+	var answer certified
 	if err := json.Unmarshal(raw, &answer); err != nil {
 		return nil, err
 	}
-	if len(answer.Certificate) == 0 {
-		return nil, errors.New("there is no certificate in the answer")
+	var out []soft.Key
+	for i, der := range [][]byte{answer.Certificate, answer.Encryption}[:len(keys)] {
+		if len(der) == 0 {
+			return nil, errors.New("there is no certificate in the answer")
+		}
+		pkcs8, err := smx509.MarshalPKCS8PrivateKey(keys[i])
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, soft.Key{Use: []ukey.Use{ukey.Sign, ukey.Encrypt}[i], PKCS8: pkcs8, Certificate: der})
 	}
-	return answer.Certificate, nil
+	return out, nil
 }

@@ -75,6 +75,7 @@ func (o *options) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		go renewed(ctx, o.Demo, file, log)
 		libraries = append(libraries, bridge.Library{Profile: &demoProfile, Module: apart.NewSoft(child, file, apart.DefaultDeadlines())})
 	}
 	defer func() {

@@ -150,7 +150,8 @@ func (v *Service) Told(ctx context.Context, renewal string) error {
 // Deliver takes the new certificate of a token: from the authority, or from a
 // reviewer who was sent it. It must be for the same holder as the old one. The
 // binding does not move yet: whoever can hand in a certificate has not shown that
-// they hold its key.
+// they hold its key. Until they have shown it, a reviewer who handed in the wrong one
+// can hand in another, and the wrong one is superseded.
 func (v *Service) Deliver(ctx context.Context, by mobilecert.Actor, id string, der []byte) (*Renewal, error) {
 	n, err := v.Get(ctx, id)
 	switch {
@@ -158,7 +159,7 @@ func (v *Service) Deliver(ctx context.Context, by mobilecert.Actor, id string, d
 		return nil, err
 	case n.Certificate.Medium != mobilecert.UKey:
 		return nil, ErrPhone
-	case n.State != Extending && n.State != Extension:
+	case n.State != Extending && n.State != Extension && !n.unproved():
 		return nil, ErrState.With("state", string(n.State))
 	}
 	// Extended at the authority by other ways than its site: the guard stands there
@@ -170,11 +171,17 @@ func (v *Service) Deliver(ctx context.Context, by mobilecert.Actor, id string, d
 	if err != nil {
 		return nil, err
 	}
-	return v.change(ctx, id, func(n *Renewal) error {
-		if n.State == Extended {
-			return store.ErrUnchanged
-		}
+	n, err = v.change(ctx, id, func(n *Renewal) error {
 		now, until := v.cfg.Clock(), c.NotAfter
+		if n.State == Extended {
+			if n.Course.Proved || n.Attempt.Successor == c.ID {
+				return store.ErrUnchanged
+			}
+			n.Attempt.Wrong = append(n.Attempt.Wrong, n.Attempt.Successor)
+			n.Attempt.Successor, n.Attempt.Until = c.ID, &until
+			n.happened("renewal.delivered_again", now, by, "", "")
+			return nil
+		}
 		if n.State == Extension {
 			n.Attempt = &Attempt{Since: now}
 			if err := n.move(Extending, now, by, "", ""); err != nil {
@@ -188,6 +195,27 @@ func (v *Service) Deliver(ctx context.Context, by mobilecert.Actor, id string, d
 		n.Course.Step, n.Course.Note, n.Course.SteppedAt = StepDone, "", now
 		return n.move(Extended, now, by, "", "")
 	})
+	if err == nil {
+		err = v.endWrong(ctx, n, by)
+	}
+	return n, err
+}
+
+// endWrong ends what was handed in by mistake. It is done again before the binding
+// moves, in case of a crash.
+func (v *Service) endWrong(ctx context.Context, n *Renewal, by mobilecert.Actor) error {
+	for _, id := range n.Attempt.Wrong {
+		if _, err := v.cfg.Certificates.Supersede(ctx, id, n.Attempt.Successor, "", by); err != nil && !errors.Is(err, mobilecert.ErrCertificateState) {
+			return err
+		}
+	}
+	return nil
+}
+
+// unproved says whether a token's new certificate is there and its holder has yet to
+// sign with it.
+func (r *Renewal) unproved() bool {
+	return r.State == Extended && r.Course != nil && !r.Course.Proved
 }
 
 // imported records the new certificate, once its identity agrees with the old one's.
@@ -212,14 +240,15 @@ func (v *Service) imported(ctx context.Context, n *Renewal, by mobilecert.Actor,
 		return nil, err
 	}
 	who := trust.Identify(was, policy.Identifiers)
+	id := n.ID + "-" + cert.ContentID()[:16]
 	c, err := v.cfg.Certificates.Import(ctx, mobilecert.Import{
-		ID: n.ID, DER: der, Provider: old.Provider, Product: old.Product, Medium: mobilecert.UKey, Account: old.Account,
+		ID: id, DER: der, Provider: old.Provider, Product: old.Product, Medium: mobilecert.UKey, Account: old.Account,
 		Person: who.Person, CreditCode: who.Organisation, By: by,
 	})
 	if f := fault.Of(err); f != nil && f.Code == mobilecert.ErrKeyReused.Code {
 		// A token that keeps its key: the successor takes it over.
 		c, err = v.cfg.Certificates.Import(ctx, mobilecert.Import{
-			ID: n.ID, DER: der, Provider: old.Provider, Product: old.Product, Medium: mobilecert.UKey, Account: old.Account,
+			ID: id, DER: der, Provider: old.Provider, Product: old.Product, Medium: mobilecert.UKey, Account: old.Account,
 			Person: who.Person, CreditCode: who.Organisation, Predecessor: old.ID, By: by,
 		})
 	}

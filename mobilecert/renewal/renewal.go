@@ -64,6 +64,8 @@ type Attempt struct {
 	// Successor is the id of the new certificate, "" while there is none.
 	Successor string     `json:"successor,omitempty"`
 	Until     *time.Time `json:"until,omitempty"` // the new certificate's last moment
+	// Wrong are certificates that were handed in before it and are not the new one.
+	Wrong []string `json:"wrong,omitempty"`
 }
 
 // Renewal is the aggregate.

@@ -53,11 +53,15 @@ func (p *Replace) Begin(ctx context.Context, r confirm.Request) (confirm.Terms, 
 		return confirm.Terms{}, err
 	}
 	provider := p.cfg.Catalogue.NameOf(c.Provider)
-	return confirm.Terms{Provider: c.Provider, SignedBy: confirm.ByCertificate, Details: map[string]string{
+	details := map[string]string{
 		"renewal": n.ID, "provider": provider.ID, "provider_name": provider.NameZH, "holder_name": c.Subject.CommonName,
 		"previous_certificate": n.Certificate.Fingerprint, "previous_serial": n.Certificate.Serial,
 		"certificate": c.Fingerprint, "certificate_serial": c.Serial, "not_after": stamp(c.NotAfter),
-	}}, nil
+	}
+	if err := p.cfg.Certificates.PairDetails(r, c.Provider, details); err != nil {
+		return confirm.Terms{}, err
+	}
+	return confirm.Terms{Provider: c.Provider, SignedBy: confirm.ByCertificate, Details: details}, nil
 }
 
 // CheckKey is never called: nothing new is certified.
@@ -77,7 +81,7 @@ func (p *Replace) Check(ctx context.Context, s *confirm.Statement, signer confir
 	if c.Content != signer.Certificate.ContentID() {
 		return confirm.ErrSignerMismatch
 	}
-	return nil
+	return mobilecert.CheckPair(s, signer)
 }
 
 func (p *Replace) both(ctx context.Context, s *confirm.Statement) (*Renewal, *mobilecert.Certificate, error) {
@@ -95,22 +99,30 @@ func (p *Replace) Act(ctx context.Context, a *confirm.Accepted) (*confirm.Result
 	if err != nil {
 		return nil, err
 	}
-	if err := p.complete(ctx, n, c, a.Statement.ID); err != nil {
+	if err := p.complete(ctx, n, c, a); err != nil {
 		return nil, err
 	}
 	return replaced(n, a.Statement)
 }
 
-func (p *Replace) complete(ctx context.Context, n *Renewal, c *mobilecert.Certificate, evidence string) error {
+func (p *Replace) complete(ctx context.Context, n *Renewal, c *mobilecert.Certificate, a *confirm.Accepted) error {
+	evidence := a.Statement.ID
+	pair, encryption, err := p.cfg.Certificates.TokenPair(ctx, a)
+	if err != nil {
+		return err
+	}
 	by := mobilecert.Actor{ID: n.Account.ID, Name: n.Account.Name}
 	old, err := p.cfg.Certificates.Get(ctx, n.Certificate.ID)
 	if err != nil {
 		return err
 	}
+	if err := p.renewals.endWrong(ctx, n, by); err != nil {
+		return err
+	}
 	if _, err := p.cfg.Certificates.Supersede(ctx, old.ID, c.ID, evidence, by); err != nil && !errors.Is(err, mobilecert.ErrCertificateState) {
 		return err
 	}
-	if _, err := p.cfg.Bindings.Succeed(ctx, mobilecert.Succession{Old: old, New: c, Evidence: evidence, By: by, At: p.cfg.Clock()}); err != nil {
+	if _, err := p.cfg.Bindings.Succeed(ctx, mobilecert.Succession{Old: old, New: c, Evidence: evidence, By: by, At: p.cfg.Clock(), Pair: pair, Encryption: encryption}); err != nil {
 		return err
 	}
 	_, err = p.renewals.change(ctx, n.ID, func(n *Renewal) error {

@@ -15,6 +15,7 @@ import (
 	"certlink/mobilecert"
 	"certlink/mobilecert/mobiletest"
 	"certlink/mobilecert/renewal"
+	"certlink/mobilecert/renewal/site"
 	"certlink/mobilecert/renewal/site/sandbox"
 	"certlink/trust"
 	"certlink/trust/authority"
@@ -24,6 +25,7 @@ import (
 // sited is a world with an authority's site on the wire; deaf, it takes no call-backs.
 type sited struct {
 	*world
+	config  sandbox.Config
 	box     *sandbox.Service
 	deaf    bool
 	notices int
@@ -47,7 +49,8 @@ func newSited(t *testing.T) *sited {
 	s.world = newWorld(t, func(w *world) {
 		policy, err := w.Cat.Policy("huixin")
 		check(t, err)
-		s.box = sandbox.New(sandbox.Config{NoticeURL: ours.URL, PageURL: "https://ca.example.cn/sandbox/extension/", Clock: w.Clock.Now, Authority: w.CA, Rules: policy.Identifiers})
+		s.config = sandbox.Config{NoticeURL: ours.URL, PageURL: "https://ca.example.cn/sandbox/extension/", Clock: w.Clock.Now, Store: w.World.Store, Authority: w.CA, Rules: policy.Identifiers}
+		s.box = sandbox.New(s.config)
 		theirs := httptest.NewServer(s.box)
 		t.Cleanup(theirs.Close)
 		w.site, err = s.box.Site(theirs.URL)
@@ -160,19 +163,49 @@ func TestTheCourseAtTheSandbox(t *testing.T) {
 	}
 }
 
-// A site that was started anew knows of nothing: the course goes back to its first
-// click and can be gone again. Without a site no notice is taken.
-func TestTheSandboxForgets(t *testing.T) {
+// The sandbox knows after a restart what it knew. Without a site no notice is taken.
+func TestTheSandboxRemembers(t *testing.T) {
 	s := newSited(t)
-	if _, err := s.box.Look("none"); !errors.Is(err, renewal.ErrUnknown) {
+	if _, err := s.box.Look(ctx, "none"); !errors.Is(err, renewal.ErrUnknown) {
 		t.Errorf("%v", err)
 	}
-	st, err := s.site.Status(ctx, "none")
-	if err != nil || st.Step != renewal.StepRejected || st.Note == "" {
+	if st, err := s.site.Status(ctx, "none"); err == nil {
+		t.Errorf("%+v", st)
+	}
+	u, _ := s.token(t)
+	s.config.NoticeURL = "http://127.0.0.1:1" // nobody is there
+	open := func() (*sandbox.Service, *site.Client) {
+		box := sandbox.New(s.config)
+		theirs := httptest.NewServer(box)
+		t.Cleanup(theirs.Close)
+		site, err := box.Site(theirs.URL)
+		check(t, err)
+		return box, site
+	}
+	box, first := open()
+	for range 2 { // again finds it open
+		_, err := first.Begin(ctx, renewal.SiteRequest{Renewal: "n1", Certificate: u.Doc.DER, Until: "2030-01-01T00:00:00Z"})
+		check(t, err)
+	}
+	check(t, box.Do(ctx, "n1", sandbox.SignIn))
+	check(t, box.Do(ctx, "n1", sandbox.Hand))
+	again, second := open()
+	if st, err := second.Status(ctx, "n1"); err != nil || st.Step != renewal.StepReview {
 		t.Errorf("%+v, %v", st, err)
 	}
+	// What it issues is for the token's key, and can be fetched by it.
+	if _, err := again.Newest(ctx, u.Doc.Key); !errors.Is(err, renewal.ErrUnknown) {
+		t.Errorf("%v", err)
+	}
+	check(t, again.Do(ctx, "n1", sandbox.Pass))
+	check(t, again.Do(ctx, "n1", sandbox.Extend))
+	made, err := again.Newest(ctx, u.Doc.Key)
+	check(t, err)
+	if c, err := trust.ParseCertificate(made.Certificate); err != nil || c.PublicKeySHA256() != u.Doc.Key || made.Encryption != nil {
+		t.Errorf("%v", err)
+	}
 	foreign := trusttest.Root(t, trust.ES256, "Another CA").Leaf(t, trust.ES256)
-	if _, err := s.site.Begin(ctx, renewal.SiteRequest{Renewal: "n1", Certificate: foreign.Cert.Raw}); err == nil {
+	if _, err := s.site.Begin(ctx, renewal.SiteRequest{Renewal: "n2", Certificate: foreign.Cert.Raw}); err == nil {
 		t.Error("another authority's certificate is extended")
 	}
 	err = newWorld(t).renewals.Notice(ctx, func(string) string { return "" }, nil)

@@ -16,6 +16,7 @@ import (
 	"certlink/mobilecert/bids"
 	"certlink/mobilecert/mobiletest"
 	"certlink/mobilecert/renewal"
+	"certlink/mobilecert/renewal/site/sandbox"
 	"certlink/push"
 	"certlink/store"
 	"certlink/trust/trusttest"
@@ -57,7 +58,7 @@ func newWorld(t *testing.T, change ...func(*world)) *world {
 	w := &world{key: renewal.NewKey, sent: map[crypto.Signer][]byte{}}
 	granted := &lazy{}
 	defer func() { granted.w = w }()
-	w.World = mobiletest.New(t, slices.Concat(bids.Collections(), renewal.Collections(), cashier.Collections(), push.Collections())...)
+	w.World = mobiletest.New(t, slices.Concat(bids.Collections(), renewal.Collections(), cashier.Collections(), push.Collections(), sandbox.Collections())...)
 	w.Grants = granted
 	for _, f := range change {
 		f(w)

@@ -9,9 +9,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 )
+
+// more is the title of a page that another one follows.
+var more = regexp.MustCompile(`(?m)^SETTITLE .*\((1/[2-9]|2/[3-9]|3/[4-9])\)$`)
 
 func main() {
 	self, err := os.Executable()
@@ -34,6 +38,11 @@ func main() {
 			fmt.Println("OK")
 		case "GETPIN", "CONFIRM":
 			show(self, command+"\n"+window.String())
+			if more.MatchString(window.String()) { // they read on
+				fmt.Println("OK")
+				window.Reset()
+				continue
+			}
 			reply(command, answer(filepath.Dir(self)))
 		case "BYE":
 			fmt.Println("OK")

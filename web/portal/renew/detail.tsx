@@ -96,10 +96,10 @@ export function Detail({ id }: { id: string }) {
         <section class="card card-padded stack-s" aria-labelledby="history">
           <h2 id="history">{r('history')}</h2>
           <ol class="renew-history">
-            {n.history.map((e) => (
+            {n.history.map((e, i) => (
               <li key={`${e.at} ${e.act}`}>
                 <span class="nums small muted">{dateTime(e.at)}</span>
-                <span>{r.has(`a.${e.act}`) ? r(`a.${e.act}` as 'a.renewal.started') : e.act}</span>
+                <span>{actName(e.act, n.history!.slice(0, i).some((b) => b.act === e.act))}</span>
                 <span class="small muted">{visible(e.by)}</span>
               </li>
             ))}
@@ -108,4 +108,10 @@ export function Detail({ id }: { id: string }) {
       )}
     </div>
   )
+}
+
+// actName names a line of the history. A second 待延期 is no second payment.
+function actName(act: string, again: boolean): string {
+  if (again && act === 'renewal.extension') return r('a.renewal.back')
+  return r.has(`a.${act}`) ? r(`a.${act}` as 'a.renewal.started') : act
 }

@@ -68,7 +68,7 @@ export interface Renewal {
   failure?: Refusal
   prompt?: Prompt
   guard?: Guard
-  successor?: { id: string; not_after: string; evidence?: string }
+  successor?: { id: string; fingerprint?: string; not_after: string; evidence?: string }
   course?: { url: string; step: Step; note?: string; left_at: string; stepped_at: string; proved: boolean }
   history?: { at: string; act: string; by: string; note?: string }[]
 }

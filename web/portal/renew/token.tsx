@@ -42,6 +42,8 @@ export function SignByToken({ n, purpose, danger, take }: Props) {
             purpose === 'replace' ? { purpose, renewal: n.id, account: n.account.id } : { purpose, certificate: n.certificate.id, account: n.account.id }
           }
           provider={provider}
+          only={purpose === 'replace' ? n.successor?.fingerprint : n.certificate.fingerprint}
+          onlyMissing={u(purpose === 'replace' ? 'newMissing' : 'oneMissing')}
           signText={u('signOnly')}
           failedText={u('nothingDone')}
           onBack={shut}

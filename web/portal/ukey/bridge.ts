@@ -24,6 +24,7 @@ export interface TokenProfile {
 export interface TokenCertificate {
   id: string
   use: 'sign' | 'encrypt'
+  der: string // base64
   subject: string
   holder: string
   organisation: string

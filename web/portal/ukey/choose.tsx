@@ -15,8 +15,18 @@ export interface Usable {
   certificate: TokenCertificate
 }
 
-export function usable(tokens: Tokens | undefined): Usable[] {
-  return (tokens?.tokens ?? []).flatMap((token) => token.certificates.filter((c) => c.use === 'sign').map((certificate) => ({ token, certificate })))
+export function usable(tokens: Tokens | undefined, only?: string): Usable[] {
+  const fits = (c: TokenCertificate) => c.use === 'sign' && (!only || c.id === only)
+  return (tokens?.tokens ?? []).flatMap((token) => token.certificates.filter(fits).map((certificate) => ({ token, certificate })))
+}
+
+// twinOf is the encryption certificate beside a signing one on its token, of the same
+// holder and authority; undefined where there is none that is in its term.
+export function twinOf(x: Usable): TokenCertificate | undefined {
+  const now = new Date().toISOString()
+  return x.token.certificates.find(
+    (c) => c.use === 'encrypt' && c.subject === x.certificate.subject && c.issuer === x.certificate.issuer && c.not_before <= now && !c.expired,
+  )
 }
 
 export function key(x: Usable): string {
@@ -34,6 +44,8 @@ export function good(x: Usable): boolean {
 
 interface Props {
   tokens: Tokens | undefined
+  only?: string
+  onlyMissing?: string
   provider: Provider
   chosen: string
   error?: string
@@ -41,7 +53,7 @@ interface Props {
   leave: () => void
 }
 
-export function Choose({ tokens, provider, chosen, error, onChoose, leave }: Props) {
+export function Choose({ tokens, only, onlyMissing, provider, chosen, error, onChoose, leave }: Props) {
   const before = useRef<string[] | undefined>(undefined)
   useEffect(() => {
     const now = tokens?.tokens.map((t) => t.id)
@@ -54,7 +66,7 @@ export function Choose({ tokens, provider, chosen, error, onChoose, leave }: Pro
   }, [tokens])
 
   if (!tokens) return <Waiting text={u('reading')} />
-  const all = usable(tokens)
+  const all = usable(tokens, only)
   const list = tokens.tokens
   return (
     <div class="stack" data-testid="tokens" data-state={list.length > 0 ? 'some' : 'none'}>
@@ -72,6 +84,11 @@ export function Choose({ tokens, provider, chosen, error, onChoose, leave }: Pro
       {list.map((t) => (
         <Health key={t.id} token={t} />
       ))}
+      {list.length > 0 && all.length === 0 && only && (
+        <Note tone="warn" testid="token-other" live>
+          <p>{onlyMissing}</p>
+        </Note>
+      )}
       {(list.length === 0 || all.length === 0) && <Problems problems={tokens.problems} provider={provider} />}
       {all.length > 0 && (
         <Choices

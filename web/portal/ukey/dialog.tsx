@@ -10,7 +10,7 @@ import { Call, EndPanel, Outcome } from '../flow/end'
 import { call } from '../state'
 import { productName, providerName, w } from '../words'
 import { type Operation, Silent } from './bridge'
-import { Choose, good, key, usable } from './choose'
+import { Choose, type Usable, good, key, twinOf, usable } from './choose'
 import { Connect, Download } from './connect'
 import type { UKeySession } from './model'
 import { useBridge } from './use'
@@ -24,6 +24,10 @@ interface Props {
   // What POST /v1/ukey-sessions is asked for.
   request: Record<string, string>
   provider: Provider
+  // The only certificate that can sign this, by its fingerprint, and what to say while
+  // it is on no token.
+  only?: string
+  onlyMissing?: string
   // What the button says, and what it means that nothing came of it.
   signText: string
   failedText: string
@@ -42,7 +46,7 @@ export function UKeyDialog(p: Props) {
   const [cut, setCut] = useState(false) // the bridge went away while it signed
   const open = useRef<UKeySession | undefined>(undefined)
   const leaving = useRef<AbortController | undefined>(undefined)
-  const all = usable(bridge.tokens)
+  const all = usable(bridge.tokens, p.only)
   const able = all.filter(good)
 
   // The only certificate need not be picked; one that is gone is chosen no longer.
@@ -68,7 +72,7 @@ export function UKeyDialog(p: Props) {
     leaving.current = mine
     setCut(false)
     try {
-      const s = await call<UKeySession>('POST', '/v1/ukey-sessions', { body: p.request })
+      const s = await call<UKeySession>('POST', '/v1/ukey-sessions', { body: { ...p.request, ...pair(p.request, x) } })
       open.current = s
       setStep({ kind: 'signing', statement: s.id })
       const jws = await bridge.client.sign(x.token.id, x.certificate.id, s.statement, mine.signal)
@@ -118,7 +122,7 @@ export function UKeyDialog(p: Props) {
                 <Download />
               </Note>
             )}
-            <Choose tokens={bridge.tokens} provider={p.provider} chosen={chosen} error={error} onChoose={(k) => (setChosen(k), setError(undefined))} leave={p.onClose} />
+            <Choose tokens={bridge.tokens} only={p.only} onlyMissing={p.onlyMissing} provider={p.provider} chosen={chosen} error={error} onChoose={(k) => (setChosen(k), setError(undefined))} leave={p.onClose} />
           </>
         )}
         {step.kind === 'signing' && <Window operation={bridge.operation} />}
@@ -149,6 +153,13 @@ export function UKeyDialog(p: Props) {
       )}
     </Dialog>
   )
+}
+
+// pair names the encryption certificate beside the signing one, where a binding is to
+// know it.
+function pair(request: Record<string, string>, x: Usable): Record<string, string> {
+  const twin = request['purpose'] === 'bind' || request['purpose'] === 'replace' ? twinOf(x) : undefined
+  return twin ? { encryption_certificate: twin.der } : {}
 }
 
 // A server that could not act at once does so soon; the page waits for it.

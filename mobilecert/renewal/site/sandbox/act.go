@@ -45,31 +45,41 @@ func (s *Service) Do(ctx context.Context, id string, act Act) error {
 }
 
 func (s *Service) do(ctx context.Context, id string, act Act) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := s.cases[id]
-	if c == nil {
-		return renewal.ErrUnknown
+	c, err := s.Look(ctx, id)
+	if err != nil {
+		return err
 	}
-	if act == SignIn {
-		c.SignedIn = true
-		return nil
+	if err := c.may(act); err != nil {
+		return err
 	}
-	way, known := next[act]
-	if !known || c.Step != way.from || !c.SignedIn {
-		return renewal.ErrState.With("state", string(c.Step))
-	}
-	switch act {
-	case Reject:
-		c.note = "演示：营业执照照片不清晰，请重新上传。"
-	case Extend:
-		made, err := s.issue(ctx, c)
-		if err != nil {
+	var made *Made
+	if act == Extend {
+		if made, err = s.issue(ctx, c); err != nil {
 			return err
 		}
-		c.made = made
 	}
-	c.Step = way.to
+	_, err = s.change(ctx, id, func(c *Case) error {
+		if err := c.may(act); err != nil {
+			return err
+		}
+		switch act {
+		case SignIn:
+			c.SignedIn = true
+			return nil
+		case Reject:
+			c.Note = "演示：营业执照照片不清晰，请重新上传。"
+		}
+		c.Step, c.Made = next[act].to, made
+		return nil
+	})
+	return err
+}
+
+// may says why an act does not stand at a case now.
+func (c *Case) may(act Act) error {
+	if way, known := next[act]; act != SignIn && (!known || c.Step != way.from || !c.SignedIn) {
+		return renewal.ErrState.With("state", string(c.Step))
+	}
 	return nil
 }
 

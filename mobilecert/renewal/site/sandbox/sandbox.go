@@ -8,31 +8,58 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
-	"sync"
 	"time"
 
 	"certlink/internal/clock"
 	"certlink/mobilecert/renewal"
 	"certlink/mobilecert/renewal/site"
+	"certlink/store"
 	"certlink/trust"
 	"certlink/trust/authority"
 )
 
 // Case is an extension as the site knows it.
 type Case struct {
-	ID       string
-	Holder   string // the certificate's subject
-	Serial   string
-	Until    string
-	SignedIn bool // with the account of the site, which is another than ours
-	Step     renewal.Step
-	Back     string // where the person goes afterwards
+	ID       string       `json:"id"`
+	Holder   string       `json:"holder"` // the certificate's subject
+	Serial   string       `json:"serial"`
+	Until    string       `json:"until"`
+	SignedIn bool         `json:"signed_in,omitempty"` // with the account of the site, which is another than ours
+	Step     renewal.Step `json:"step"`
+	Back     string       `json:"back"` // where the person goes afterwards
+	Note     string       `json:"note,omitempty"`
+	Key      string       `json:"key"` // SHA-256 of the public key, which the token keeps
+	Old      []byte       `json:"old"`
+	Made     *Made        `json:"made,omitempty"`
+}
 
-	old  *trust.Certificate
-	made []byte
-	note string
+// Made is what the authority has issued: for a token, the certificates that its keys
+// have from now on.
+type Made struct {
+	Certificate []byte `json:"certificate"`
+	// Encryption is the twin's; nil where the token has none.
+	Encryption []byte `json:"encryption_certificate,omitempty"`
+}
+
+var collection = store.Collection{Name: "sandbox_extensions", Indexes: []store.Index{
+	{Name: "key"}, // of those that are made
+}}
+
+// Collections declares what the package keeps.
+func Collections() []store.Collection { return []store.Collection{record(nil).Declare(collection)} }
+
+func record(s store.Store) store.Record[Case] {
+	return store.Record[Case]{Store: s, Collection: collection.Name,
+		ID: func(c *Case) string { return c.ID },
+		Index: func(c *Case) map[string]string {
+			if c.Made == nil {
+				return nil
+			}
+			return map[string]string{"key": store.Key(c.Key, c.Until, c.ID)}
+		}}
 }
 
 // Config of a Service.
@@ -41,29 +68,27 @@ type Config struct {
 	PageURL   string // of a case, without its id
 	Clock     clock.Clock
 	Client    *http.Client // sends notices
+	Store     store.Store
 	Authority *authority.Authority
 	Rules     []trust.IdentifierRule // where its certificates name their holder
+	// Twin finds the encryption certificate beside a signing one, nil where there is
+	// none; it may be nil.
+	Twin func(ctx context.Context, signing *trust.Certificate) (*trust.Certificate, error)
 }
 
-// Service is the site. It forgets what was begun when the process ends, and says so
-// then: the course goes back to where 去延期 is chosen.
+// Service is the site.
 type Service struct {
 	cfg    Config
 	secret []byte // shared with the adapter
-
-	mu    sync.Mutex
-	cases map[string]*Case
+	cases  store.Record[Case]
 }
-
-// most bounds what is remembered.
-const most = 10_000
 
 // New opens the site with a fresh secret: both ends of the wire are in this process.
 func New(c Config) *Service {
 	if c.Client == nil {
 		c.Client = &http.Client{Timeout: 5 * time.Second}
 	}
-	s := &Service{cfg: c, secret: make([]byte, 32), cases: map[string]*Case{}}
+	s := &Service{cfg: c, secret: make([]byte, 32), cases: record(c.Store)}
 	rand.Read(s.secret)
 	return s
 }
@@ -88,11 +113,15 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var answer any
 	switch r.URL.Path {
 	case site.SubjectBegin:
-		answer = s.begin(q)
+		answer, err = s.begin(r.Context(), q)
 	case site.SubjectStatus:
-		answer = s.status(q.Ref)
+		answer, err = s.status(r.Context(), q.Ref)
 	}
-	if answer == nil {
+	if err != nil && !errors.Is(err, renewal.ErrUnknown) {
+		http.Error(w, "not now", http.StatusServiceUnavailable)
+		return
+	}
+	if err != nil || answer == nil {
 		http.Error(w, "not here", http.StatusNotFound)
 		return
 	}
@@ -102,68 +131,106 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // begin opens a case, finds it open, or opens one again that was turned down. Only
 // certificates of the demo authority are extended here.
-func (s *Service) begin(q site.Question) any {
+func (s *Service) begin(ctx context.Context, q site.Question) (any, error) {
 	old, err := trust.ParseCertificate(q.Certificate)
 	if err != nil {
-		return nil
+		return nil, nil
 	}
 	if _, ours := s.cfg.Authority.Issued(old); !ours {
-		return nil
+		return nil, nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := s.cases[q.Renewal]
-	switch {
-	case c == nil && len(s.cases) >= most:
-		return nil
-	case c == nil:
-		c = &Case{ID: q.Renewal, Holder: old.X.Subject.CommonName, Serial: old.SerialHex(), Until: q.Until, Step: renewal.StepMaterial, Back: q.Back, old: old}
-		s.cases[c.ID] = c
-	case c.Step == renewal.StepRejected:
-		c.Step, c.note, c.Until = renewal.StepMaterial, "", q.Until
+	err = s.cases.Create(ctx, &Case{ID: q.Renewal, Holder: old.X.Subject.CommonName, Serial: old.SerialHex(), Until: q.Until,
+		Step: renewal.StepMaterial, Back: q.Back, Key: old.PublicKeySHA256(), Old: old.Raw})
+	if errors.Is(err, store.ErrExists) {
+		_, err = s.change(ctx, q.Renewal, func(c *Case) error {
+			if c.Step != renewal.StepRejected {
+				return store.ErrUnchanged
+			}
+			c.Step, c.Note, c.Until = renewal.StepMaterial, "", q.Until
+			return nil
+		})
 	}
-	return site.Begun{Ref: c.ID, URL: s.cfg.PageURL + c.ID}
+	if err != nil {
+		return nil, err
+	}
+	return site.Begun{Ref: q.Renewal, URL: s.cfg.PageURL + q.Renewal}, nil
 }
 
-func (s *Service) status(ref string) any {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := s.cases[ref]
-	if c == nil {
-		return site.Stands{Step: string(renewal.StepRejected), Note: "演示：沙盒平台已重新启动，请再次点击“去延期”。The sandbox was started anew; begin again."}
+func (s *Service) status(ctx context.Context, ref string) (any, error) {
+	c, err := s.Look(ctx, ref)
+	if err != nil {
+		return nil, err
 	}
-	return site.Stands{Step: string(c.Step), Note: c.note, Certificate: c.made}
+	stands := site.Stands{Step: string(c.Step), Note: c.Note}
+	if c.Made != nil {
+		stands.Certificate = c.Made.Certificate
+	}
+	return stands, nil
 }
 
 // Look tells the page about a case.
-func (s *Service) Look(id string) (Case, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := s.cases[id]
-	if c == nil {
-		return Case{}, renewal.ErrUnknown
+func (s *Service) Look(ctx context.Context, id string) (*Case, error) {
+	c, _, err := s.cases.Get(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, renewal.ErrUnknown
 	}
-	return *c, nil
+	return c, err
 }
 
-// issue makes the new certificate: of the same holder and, as many tokens keep it,
-// of the same key.
-func (s *Service) issue(ctx context.Context, c *Case) ([]byte, error) {
+func (s *Service) change(ctx context.Context, id string, decide func(*Case) error) (*Case, error) {
+	c, err := s.cases.Update(ctx, id, decide)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, renewal.ErrUnknown
+	}
+	return c, err
+}
+
+// Newest is what was issued last for the key of a token: what an authority's own tool
+// would write to it.
+func (s *Service) Newest(ctx context.Context, key string) (*Made, error) {
+	c, _, err := s.cases.First(ctx, store.Query{Index: "key", Prefix: store.KeyPrefix(key), Desc: true})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, renewal.ErrUnknown
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.Made, nil
+}
+
+// issue makes the new certificates: of the same holder and, as many tokens keep them,
+// of the same keys.
+func (s *Service) issue(ctx context.Context, c *Case) (*Made, error) {
+	old, err := trust.ParseCertificate(c.Old)
+	if err != nil {
+		return nil, err
+	}
 	until, err := time.Parse(time.RFC3339, c.Until)
 	if err != nil {
 		return nil, err
 	}
-	who := trust.Identify(c.old, s.cfg.Rules)
-	subject := authority.Subject{CommonName: c.old.X.Subject.CommonName}
-	if o := c.old.X.Subject.Organization; len(o) > 0 {
+	who := trust.Identify(old, s.cfg.Rules)
+	subject := authority.Subject{CommonName: old.X.Subject.CommonName}
+	if o := old.X.Subject.Organization; len(o) > 0 {
 		subject.Organisation = o[0]
 	}
-	made, err := s.cfg.Authority.Issue(ctx, authority.Request{
-		Key: c.old.PublicKey(), Subject: subject, Person: who.Person, Organisation: who.Organisation,
-		NotBefore: s.cfg.Clock().UTC().Truncate(time.Second), NotAfter: until, Profile: authority.Sign, Serial: authority.NewSerial(),
-	})
-	if err != nil {
-		return nil, err
+	again := func(cert *trust.Certificate, p authority.Profile) ([]byte, error) {
+		made, err := s.cfg.Authority.Issue(ctx, authority.Request{
+			Key: cert.PublicKey(), Subject: subject, Person: who.Person, Organisation: who.Organisation,
+			NotBefore: s.cfg.Clock().UTC().Truncate(time.Second), NotAfter: until, Profile: p, Serial: authority.NewSerial(),
+		})
+		if err != nil {
+			return nil, err
+		}
+		return made.X.Raw, nil
 	}
-	return made.X.Raw, nil
+	out := new(Made)
+	if out.Certificate, err = again(old, authority.Sign); err != nil || s.cfg.Twin == nil {
+		return out, err
+	}
+	twin, err := s.cfg.Twin(ctx, old)
+	if err == nil && twin != nil {
+		out.Encryption, err = again(twin, authority.Encrypt)
+	}
+	return out, err
 }

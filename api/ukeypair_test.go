@@ -1,0 +1,62 @@
+package api_test
+
+import (
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"testing"
+	"time"
+
+	"github.com/emmansun/gmsm/smx509"
+
+	"certlink/trust"
+	"certlink/trust/trusttest"
+)
+
+// A token's encryption certificate is bound as the pair's other half: bids that are
+// encrypted to it are guarded. One of another holder, or none for encryption, or of
+// another authority, is refused.
+func TestTokenPairs(t *testing.T) {
+	w := newWorld(t)
+	page := w.browser("admin")
+	forEncryption := func(c *trusttest.Template) { c.KeyUsage = smx509.KeyUsageKeyEncipherment | smx509.KeyUsageDataEncipherment }
+	h := w.holder(sm(), trust.SM2SM3, "admin")
+	twin := w.holder(sm(), trust.SM2SM3, "admin", forEncryption)
+	asked := func(c *trusttest.Holder) map[string]string {
+		return map[string]string{"purpose": "bind", "provider": "beijing", "encryption_certificate": base64.StdEncoding.EncodeToString(c.Cert.Raw)}
+	}
+	page.post("/v1/qr-sessions", asked(twin)).refused(400, "request_invalid")
+	page.post("/v1/ukey-sessions", asked(h)).refused(422, "certificate_not_for_encryption")
+	page.post("/v1/ukey-sessions", asked(w.holder(ec(), trust.ES256, "admin", forEncryption))).refused(422, "certificate_untrusted")
+	expired := w.holder(sm(), trust.SM2SM3, "admin", forEncryption, func(c *trusttest.Template) {
+		c.NotBefore, c.NotAfter = w.clock.Now().AddDate(-2, 0, 0), w.clock.Now().AddDate(-1, 0, 0)
+	})
+	page.post("/v1/ukey-sessions", asked(expired)).refused(422, "certificate_expired")
+	future := w.holder(sm(), trust.SM2SM3, "admin", forEncryption, func(c *trusttest.Template) { c.NotBefore = w.clock.Now().AddDate(0, 0, 1) })
+	page.post("/v1/ukey-sessions", asked(future)).refused(422, "certificate_not_yet_valid")
+	page.post("/v1/ukey-sessions", map[string]string{"purpose": "bind", "provider": "beijing", "encryption_certificate": "!"}).refused(400, "certificate_malformed")
+	page.post("/v1/ukey-sessions", map[string]string{"purpose": "acknowledge", "certificate": "x", "encryption_certificate": "!"}).refused(400, "request_invalid")
+
+	stranger := w.holder(sm(), trust.SM2SM3, "admin", forEncryption, func(c *trusttest.Template) { c.Subject = pkix.Name{CommonName: "别人"} })
+	s := new(ukeySession)
+	page.post("/v1/ukey-sessions", asked(stranger)).ok(201, s)
+	page.post(s.at("/confirm"), s.sign(t, h)).refused(422, "encryption_certificate_differs")
+
+	page.post("/v1/ukey-sessions", asked(twin)).ok(201, s)
+	if s.Details["encryption_certificate"] != twin.Cert.Fingerprint() {
+		t.Errorf("the statement says %v", s.Details)
+	}
+	page.post(s.at("/confirm"), s.sign(t, h)).ok(200, s)
+	var b struct {
+		Pair *struct{ Fingerprint string }
+	}
+	page.get("/v1/bindings/"+s.Result.Binding.ID).ok(200, &b)
+	if b.Pair == nil || b.Pair.Fingerprint != twin.Cert.Fingerprint() {
+		t.Fatalf("%+v", b)
+	}
+	var bid struct{ Certificate, Account string }
+	w.program().do("PUT", "/v1/bids/token", map[string]string{"certificate": base64.StdEncoding.EncodeToString(twin.Cert.Raw), "tender": "项目",
+		"opens_at": w.clock.Now().Add(72 * time.Hour).UTC().Format(time.RFC3339)}).ok(201, &bid)
+	if bid.Account != w.person("admin").ID {
+		t.Errorf("%+v", bid)
+	}
+}

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"testing"
+	"time"
+
+	"github.com/emmansun/gmsm/sm2"
+
+	"certlink/account"
+	"certlink/trust/authority"
+	"certlink/ukey/ukeytest"
+)
+
+// leaves is 去延期: it leads to the authority's site.
+func (p *person) leaves() {
+	p.t.Helper()
+	p.click("leave")
+	p.click("leave-confirm")
+}
+
+// The whole course of a U-Key as somebody goes it who has typed make run and started the
+// demo bridge: bound, renewed, paid, the authority's site with its two clicks, the new
+// certificate on the token, proved, and the binding moved.
+func TestRenewedByUKey(t *testing.T) {
+	t.Parallel()
+	listen := ukeytest.FreePort(t)
+	prog, origin := serveProgram(t, func(p *program) { p.settings.BridgeOrigin = "http://" + listen })
+	page, err := signIn(context.Background(), origin, "admin", account.DemoPassword)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &deskWorld{origin: origin, hand: ukeytest.NewPinentry(t), sent: &sentBodies{}}
+	d.bridge = ukeytest.StartDemoBridge(t, listen, origin, d.hand)
+	c := d.clerk(t, "admin", nil)
+	c.tab = true
+	pin := ukeytest.Answer{PIN: "123456"}
+
+	c.plug()
+	c.see("bridge-unpaired")
+	d.hand.Will(ukeytest.Answer{Yes: true})
+	c.click("pair")
+	c.click("certificate-SM2SM3")
+	d.hand.Will(pin)
+	c.click("sign")
+	c.ends("confirmed")
+	c.click("done")
+	before := prog.binding(t, page)
+
+	c.click("nav-renew")
+	c.click("act-due")
+	c.pays()
+	c.click("pay-back")
+	c.see("leave")
+	c.shot("ukey-course-leave")
+	c.leaves()
+	c.click("sandbox-signin")
+	c.shot("ukey-course-site")
+	c.click("sandbox-material")
+	c.click("sandbox-reject")
+	c.click("sandbox-back")
+	c.see("site-rejected")
+	c.shot("ukey-course-rejected")
+	c.leaves()
+	c.click("sandbox-material")
+	c.click("sandbox-pass") // and the site calls back
+	c.click("sandbox-back")
+	c.see("site-approved")
+	c.shot("ukey-course-second")
+	c.click("to-site")
+	c.click("sandbox-extend")
+	c.shot("ukey-course-issued")
+	c.click("sandbox-back")
+	c.see("extended")
+	c.shot("ukey-course-prove")
+	if b := prog.binding(t, page); b.Certificate.Content != before.Certificate.Content {
+		t.Fatal("the binding moved before the holder has signed")
+	}
+	c.click("token-replace")
+	c.click("certificate-SM2SM3") // once the bridge has written it to the token
+	d.hand.Will(pin)
+	c.click("sign")
+	c.ends("confirmed")
+	c.shot("ukey-course-proved")
+	c.click("done")
+	c.gone("prove")
+	c.shot("ukey-course-done")
+	after := prog.binding(t, page)
+	if after.ID != before.ID || after.Certificate.Content == before.Certificate.Content || !after.Certificate.NotAfter.After(before.Certificate.NotAfter) {
+		t.Errorf("the binding has %+v", after.Certificate)
+	}
+	if after.Pair == nil || before.Pair == nil || after.Pair.Content == before.Pair.Content || !after.Pair.NotAfter.Equal(after.Certificate.NotAfter) {
+		t.Errorf("the pair was %+v and is %+v", before.Pair, after.Pair)
+	}
+}
+
+// Somebody has the authority make a certificate for the holder with a key of their own,
+// and it is handed in as the new one: it takes over nothing, since nobody can sign with
+// it at the holder's desk. The reviewer hands in the right one, and the course ends well.
+func TestACertificateThatIsNotHeld(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	listen := ukeytest.FreePort(t)
+	prog, origin := serveProgram(t, func(p *program) { p.settings.BridgeOrigin = "http://" + listen })
+	page, err := signIn(ctx, origin, "lina", account.DemoPassword)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reviewer, err := signIn(ctx, origin, "reviewer", account.DemoPassword)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := sm2.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	skf, hand := ukeytest.NewSoftSKF(t), ukeytest.NewPinentry(t)
+	old := certified(t, origin, "lina", key)
+	skf.Put("sign", &key.PrivateKey, old)
+	d := &deskWorld{origin: origin, hand: hand, skf: skf, sent: &sentBodies{}}
+	d.bridge = ukeytest.StartBridge(t, listen, origin, hand, ukeytest.Profile("soft-skf", "skf", skf.Library))
+	c := d.clerk(t, "lina", nil)
+	c.tab = true
+	c.plug()
+	hand.Will(ukeytest.Answer{Yes: true})
+	c.click("pair")
+	c.click("certificate-SM2SM3")
+	hand.Will(ukeytest.Answer{PIN: skf.PIN})
+	c.click("sign")
+	c.ends("confirmed")
+	c.click("done")
+	before := prog.binding(t, page)
+	c.click("nav-renew")
+	c.click("act-due")
+	c.pays()
+	c.click("pay-back")
+	c.see("leave")
+	var list struct{ Items []struct{ ID string } }
+	if err := page.call(ctx, "GET", "/v1/renewals?scope=mine", nil, &list); err != nil || len(list.Items) != 1 {
+		t.Fatal(list, err)
+	}
+	id := list.Items[0].ID
+
+	thief, err := sm2.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := func(key *sm2.PrivateKey) []byte {
+		t.Helper()
+		who, err := people{prog.accounts}.Person(ctx, before.Account.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		from := time.Now().UTC().Truncate(time.Second)
+		cert, err := prog.authority.Issue(ctx, authority.Request{Key: key.Public(), Subject: authority.Subject{CommonName: who.Name, Organisation: who.Organisation},
+			Person: who.IDNumber, Organisation: who.CreditCode, NotBefore: from, NotAfter: from.AddDate(1, 0, 0), Profile: authority.Sign, Serial: authority.NewSerial()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cert.Raw
+	}
+	hands := func(der []byte) {
+		t.Helper()
+		if err := reviewer.call(ctx, "POST", "/v1/renewals/"+id+"/certificate", map[string]string{"certificate": base64.StdEncoding.EncodeToString(der)}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hands(made(thief))
+	c.see("extended")
+	c.click("token-replace")
+	c.see("token-other")
+	c.shot("ukey-course-not-held")
+	var s ukeySession
+	if err := page.call(ctx, "POST", "/v1/ukey-sessions", map[string]string{"purpose": "replace", "renewal": id}, &s); err != nil {
+		t.Fatal(err)
+	}
+	p := d.bridge.Pair(t, origin, hand)
+	certs, err := p.Certificates()
+	if err != nil || len(certs) != 1 {
+		t.Fatal(certs, err)
+	}
+	hand.Will(ukeytest.Answer{PIN: skf.PIN})
+	jws, err := p.Sign(certs[0], s.Statement)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, ok := page.call(ctx, "POST", "/v1/ukey-sessions/"+s.ID+"/confirm", map[string]string{"jws": jws}, nil).(*refusal); !ok || r.Code != "signer_mismatch" {
+		t.Errorf("the old certificate signs for the new one: %v", r)
+	}
+	if b := prog.binding(t, page); b.Certificate.Content != before.Certificate.Content {
+		t.Fatal("the account was taken over")
+	}
+
+	right := made(key)
+	hands(right)
+	skf.Put("sign", &key.PrivateKey, right)
+	c.click("certificate-SM2SM3")
+	hand.Will(ukeytest.Answer{PIN: skf.PIN})
+	c.click("sign")
+	c.ends("confirmed")
+	c.click("done")
+	c.gone("prove")
+	if b := prog.binding(t, page); b.ID != before.ID || b.Certificate.Content == before.Certificate.Content {
+		t.Errorf("the binding did not move: %+v", b.Certificate)
+	}
+}
