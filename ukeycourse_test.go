@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base64"
+	"encoding/pem"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/emmansun/gmsm/sm2"
+	"github.com/go-rod/rod/lib/input"
 
 	"certlink/account"
 	"certlink/trust/authority"
@@ -82,10 +85,7 @@ func TestRenewedByUKey(t *testing.T) {
 	c.click("certificate-SM2SM3") // once the bridge has written it to the token
 	d.hand.Will(pin)
 	c.click("sign")
-	c.ends("confirmed")
-	c.shot("ukey-course-proved")
-	c.click("done")
-	c.gone("prove")
+	c.gone("prove") // the page follows the renewal, and the dialog goes with what asked for it
 	c.shot("ukey-course-done")
 	after := prog.binding(t, page)
 	if after.ID != before.ID || after.Certificate.Content == before.Certificate.Content || !after.Certificate.NotAfter.After(before.Certificate.NotAfter) {
@@ -105,10 +105,6 @@ func TestACertificateThatIsNotHeld(t *testing.T) {
 	listen := ukeytest.FreePort(t)
 	prog, origin := serveProgram(t, func(p *program) { p.settings.BridgeOrigin = "http://" + listen })
 	page, err := signIn(ctx, origin, "lina", account.DemoPassword)
-	if err != nil {
-		t.Fatal(err)
-	}
-	reviewer, err := signIn(ctx, origin, "reviewer", account.DemoPassword)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,13 +157,31 @@ func TestACertificateThatIsNotHeld(t *testing.T) {
 		}
 		return cert.Raw
 	}
+	reviewer := open(t, browser(t, nil), "reviewer", origin+"/portal/", 1280, 900)
+	reviewer.signInAs("reviewer")
+	reviewer.click("nav-reviewTokens")
 	hands := func(der []byte) {
 		t.Helper()
-		if err := reviewer.call(ctx, "POST", "/v1/renewals/"+id+"/certificate", map[string]string{"certificate": base64.StdEncoding.EncodeToString(der)}, nil); err != nil {
+		reviewer.click("hand-in")
+		reviewer.click("hand-in-confirm") // without a file
+		reviewer.see("hand-in-dialog")
+		path := filepath.Join(t.TempDir(), "new.pem")
+		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
 			t.Fatal(err)
 		}
+		reviewer.must(reviewer.see("file-certificate").SetFiles([]string{path}))
+		reviewer.shot("ukey-course-hand-in")
+		reviewer.click("hand-in-confirm")
 	}
+	hands(old)
+	reviewer.reads("successor_not_longer")
+	reviewer.shot("ukey-course-refused")
+	reviewer.press(input.Escape)
+	reviewer.gone("hand-in-dialog")
 	hands(made(thief))
+	reviewer.gone("hand-in-dialog")
+	reviewer.attribute("token-row", "data-state", "extended")
+	reviewer.shot("ukey-course-review")
 	c.see("extended")
 	c.click("token-replace")
 	c.see("token-other")
@@ -195,13 +209,14 @@ func TestACertificateThatIsNotHeld(t *testing.T) {
 
 	right := made(key)
 	hands(right)
+	reviewer.gone("hand-in-dialog")
 	skf.Put("sign", &key.PrivateKey, right)
 	c.click("certificate-SM2SM3")
 	hand.Will(ukeytest.Answer{PIN: skf.PIN})
 	c.click("sign")
-	c.ends("confirmed")
-	c.click("done")
 	c.gone("prove")
+	reviewer.must(reviewer.page.Reload())
+	reviewer.see("empty")
 	if b := prog.binding(t, page); b.ID != before.ID || b.Certificate.Content == before.Certificate.Content {
 		t.Errorf("the binding did not move: %+v", b.Certificate)
 	}

@@ -23,20 +23,35 @@ import (
 // certified has the demo authority certify a key for a demo person.
 func certified(t *testing.T, origin, login string, key crypto.Signer) []byte {
 	t.Helper()
+	der, _ := certifiedPair(t, origin, login, key, nil)
+	return der
+}
+
+// certifiedPair has a second key certified too, for encryption.
+func certifiedPair(t *testing.T, origin, login string, key, second crypto.Signer) (signing, encryption []byte) {
+	t.Helper()
 	ctx := context.Background()
 	p, err := signIn(ctx, origin, login, account.DemoPassword)
 	if err != nil {
 		t.Fatal(err)
 	}
-	csr, err := smx509.CreateCertificateRequest(rand.Reader, &smx509.CertificateRequest{}, key)
-	if err != nil {
+	requests := map[string][]byte{}
+	for name, k := range map[string]crypto.Signer{"csr": key, "encryption_csr": second} {
+		if k == nil {
+			continue
+		}
+		if requests[name], err = smx509.CreateCertificateRequest(rand.Reader, &smx509.CertificateRequest{}, k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var made struct {
+		Certificate []byte
+		Encryption  []byte `json:"encryption_certificate"`
+	}
+	if err := p.call(ctx, "POST", "/v1/demo/ukey-certificates", requests, &made); err != nil {
 		t.Fatal(err)
 	}
-	var made struct{ Certificate []byte }
-	if err := p.call(ctx, "POST", "/v1/demo/ukey-certificates", map[string][]byte{"csr": csr}, &made); err != nil {
-		t.Fatal(err)
-	}
-	return made.Certificate
+	return made.Certificate, made.Encryption
 }
 
 // desk is a clerk's desk: a server, a bridge beside the browser, a token with SM2 and
@@ -73,16 +88,11 @@ func newDesk(t *testing.T) *deskWorld {
 	listen := ukeytest.FreePort(t)
 	_, origin := serveProgram(t, func(p *program) { p.settings.BridgeOrigin = "http://" + listen })
 	d := &deskWorld{origin: origin, skf: ukeytest.NewSoftSKF(t), hsm: ukeytest.NewSoftHSM(t), hand: ukeytest.NewPinentry(t), sent: &sentBodies{}}
-	signing, err := sm2.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.skf.Put("sign", &signing.PrivateKey, certified(t, origin, "admin", signing))
-	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.hsm.Put(t, "rsa", "01", rsaKey, certified(t, origin, "admin", rsaKey))
+	d.pair(t, "admin")
+	rsaKey, rsaTwin := rsaKey(t), rsaKey(t)
+	rsaCert, rsaTwinCert := certifiedPair(t, origin, "admin", rsaKey, rsaTwin)
+	d.hsm.Put(t, "rsa", "01", rsaKey, rsaCert)
+	d.hsm.Put(t, "rsa-encrypt", "03", rsaTwin, rsaTwinCert)
 	ecKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -90,6 +100,48 @@ func newDesk(t *testing.T) *deskWorld {
 	d.hsm.Put(t, "ec", "02", ecKey, certified(t, origin, "lina", ecKey))
 	d.bridge = ukeytest.StartBridge(t, listen, origin, d.hand, ukeytest.Profile("soft-skf", "skf", d.skf.Library), ukeytest.Profile("softhsm", "pkcs11", d.hsm.Library))
 	return d
+}
+
+func rsaKey(t *testing.T) *rsa.PrivateKey {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// pair puts an SM2 pair of somebody's onto the SKF token.
+func (d *deskWorld) pair(t *testing.T, login string) {
+	t.Helper()
+	var keys [2]*sm2.PrivateKey
+	for i := range keys {
+		var err error
+		if keys[i], err = sm2.GenerateKey(rand.Reader); err != nil {
+			t.Fatal(err)
+		}
+	}
+	signing, encryption := certifiedPair(t, d.origin, login, keys[0], keys[1])
+	d.skf.Put("sign", &keys[0].PrivateKey, signing)
+	d.skf.Put("encrypt", &keys[1].PrivateKey, encryption)
+}
+
+// nowhere looks for PINs wherever something is written, shown or sent.
+func (d *deskWorld) nowhere(t *testing.T, c *person, pins ...string) {
+	t.Helper()
+	html, err := c.page.HTML()
+	c.must(err)
+	kept := c.page.MustEval(`() => JSON.stringify([{...localStorage}, {...sessionStorage}])`).Str()
+	for place, text := range map[string]string{"the page": html, "the page's storage": kept, "what pages send": d.sent.String(), "the bridge's log": d.bridge.Log(), "the audit file": d.bridge.Audit()} {
+		if len(text) < 20 {
+			t.Errorf("%s is empty", place)
+		}
+		for _, pin := range pins {
+			if strings.Contains(text, pin) || strings.Contains(text, base64.StdEncoding.EncodeToString([]byte(pin))) {
+				t.Errorf("%s holds a PIN", place)
+			}
+		}
+	}
 }
 
 // clerk opens the portal as somebody, and writes down what the page sends.
@@ -249,19 +301,44 @@ func TestUKeys(t *testing.T) {
 	c.click("done")
 
 	// The PINs are nowhere but in the person's hand.
-	html, err := c.page.HTML()
-	c.must(err)
-	kept := c.page.MustEval(`() => JSON.stringify([{...localStorage}, {...sessionStorage}])`).Str()
-	for place, text := range map[string]string{"the page": html, "the page's storage": kept, "what pages send": d.sent.String(), "the bridge's log": d.bridge.Log(), "the audit file": d.bridge.Audit()} {
-		if len(text) < 20 {
-			t.Errorf("%s is empty", place)
+	d.nowhere(t, c, d.skf.PIN, d.hsm.PIN, "135790")
+}
+
+// What is encrypted to the other half of the pair can be opened: rehearsed from the page,
+// by SM2 behind SKF and by RSA behind PKCS#11, with a wrong PIN on the way.
+func TestRehearsedByUKey(t *testing.T) {
+	d := newDesk(t)
+	c := d.clerk(t, "admin", nil)
+	paired := false
+	for _, x := range []struct{ alg, pin string }{{"SM2SM3", d.skf.PIN}, {"RS256", d.hsm.PIN}} {
+		c.plug()
+		if !paired {
+			d.hand.Will(ukeytest.Answer{Yes: true})
+			c.click("pair")
+			paired = true
 		}
-		for _, pin := range []string{d.skf.PIN, d.hsm.PIN, "135790"} {
-			if strings.Contains(text, pin) || strings.Contains(text, base64.StdEncoding.EncodeToString([]byte(pin))) {
-				t.Errorf("%s holds a PIN", place)
-			}
+		c.click("certificate-" + x.alg)
+		d.hand.Will(ukeytest.Answer{PIN: x.pin})
+		c.click("sign")
+		c.ends("confirmed")
+		c.click("done")
+		c.click("details")
+		c.shot("ukey-details-" + x.alg)
+		c.click("rehearse")
+		n := len(d.hand.Windows())
+		d.hand.Will(ukeytest.Answer{PIN: "135790"}, ukeytest.Answer{PIN: x.pin})
+		c.click("rehearse-run")
+		c.attribute("rehearse-state", "data-state", "passed")
+		c.shot("ukey-rehearsed-" + x.alg)
+		if w := d.hand.Windows(); len(w) != n+2 || !strings.Contains(w[n], "解密演练") {
+			t.Errorf("%d windows: %q", len(w)-n, w[n:])
 		}
+		c.click("cancel")
+		c.click("unbind")
+		c.click("unbind-confirm")
+		c.gone("unbind-dialog")
 	}
+	d.nowhere(t, c, d.skf.PIN, d.hsm.PIN, "135790")
 }
 
 // A browser that keeps pages from this machine is not a bridge that is missing; and

@@ -24,6 +24,8 @@ func (s *Server) bidRoutes() {
 	s.add("PUT", "/v1/bids/:id", signedIn, system, s.putBid)
 	s.add("POST", "/v1/bids/:id/close", signedIn, system, s.postBidClose)
 	s.add("GET", "/v1/certificates/:id/bids", signedIn, s.getGuard)
+	s.add("POST", "/v1/bindings/:id/rehearsals", signedIn, s.postTokenRehearsal)
+	s.add("POST", "/v1/bindings/:id/rehearsals/:rehearsal", signedIn, s.postTokenRehearsalAnswer)
 }
 
 type bidView struct {

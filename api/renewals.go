@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"slices"
 	"strings"
@@ -23,6 +22,7 @@ func (s *Server) renewalRoutes() {
 	signedIn, reviewer := (*call).signedIn, role(account.Reviewer)
 	s.add("GET", "/v1/renewals", signedIn, s.getRenewals)
 	s.add("GET", "/v1/renewals/candidates", signedIn, s.getCandidates)
+	s.add("GET", "/v1/renewals/waiting", signedIn, reviewer, s.getWaitingRenewals)
 	s.add("POST", "/v1/renewals", signedIn, s.postRenewal)
 	s.add("GET", "/v1/renewals/:id", signedIn, s.getRenewal)
 	s.add("POST", "/v1/renewals/:id/cancel", signedIn, s.postRenewalCancel)
@@ -228,6 +228,23 @@ func (s *Server) listRenewals(c *call, scope string, after store.Cursor, limit i
 	return s.Renewals.Unproved(c.ctx, after, limit)
 }
 
+// getWaitingRenewals is where reviewers can hand in a new certificate, longest waiting first.
+func (s *Server) getWaitingRenewals(c *call) error {
+	after, limit, err := c.paging()
+	if err != nil {
+		return err
+	}
+	list, next, err := s.Renewals.WaitingTokens(c.ctx, after, limit)
+	if err != nil {
+		return err
+	}
+	out := page[renewalView]{Items: []renewalView{}, Next: string(next)}
+	for _, n := range list {
+		out.Items = append(out.Items, s.showRenewal(n))
+	}
+	return c.ok(out)
+}
+
 func (s *Server) getRenewal(c *call) error {
 	id, err := c.id("id", renewal.ErrUnknown)
 	if err != nil {
@@ -313,8 +330,7 @@ func (s *Server) postRenewalIdentity(c *call) error {
 		list := strings.Join(renewal.IdentityMethods, ", ")
 		return ErrRequest.At("/method", "可选："+list, "must be one of "+list)
 	}
-	by := c.asks()
-	return s.answerRenewal(c, fiber.StatusOK)(s.Renewals.Prove(c.ctx, mobilecert.Actor{ID: by.Account, Name: by.Name}, id, method))
+	return s.answerRenewal(c, fiber.StatusOK)(s.Renewals.Prove(c.ctx, c.actor(), id, method))
 }
 
 // postRenewalFace begins a face check of the holder, or goes on with the open one.
@@ -352,10 +368,5 @@ func (s *Server) postRenewalCertificate(c *call) error {
 	if err := c.read(object{{"certificate", &certificate, true}}); err != nil {
 		return err
 	}
-	der, err := base64.StdEncoding.DecodeString(certificate)
-	if err != nil {
-		return ErrRequest.At("/certificate", "应为 base64", "must be base64")
-	}
-	by := c.asks()
-	return s.answerRenewal(c, fiber.StatusOK)(s.Renewals.Deliver(c.ctx, mobilecert.Actor{ID: by.Account, Name: by.Name}, id, der))
+	return s.answerRenewal(c, fiber.StatusOK)(s.Renewals.Deliver(c.ctx, c.actor(), id, fileText(certificate)))
 }

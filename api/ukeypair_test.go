@@ -6,9 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/smx509"
 
 	"certlink/trust"
+	"certlink/trust/challenge"
 	"certlink/trust/trusttest"
 )
 
@@ -18,7 +20,9 @@ import (
 func TestTokenPairs(t *testing.T) {
 	w := newWorld(t)
 	page := w.browser("admin")
-	forEncryption := func(c *trusttest.Template) { c.KeyUsage = smx509.KeyUsageKeyEncipherment | smx509.KeyUsageDataEncipherment }
+	forEncryption := func(c *trusttest.Template) {
+		c.KeyUsage = smx509.KeyUsageKeyEncipherment | smx509.KeyUsageDataEncipherment
+	}
 	h := w.holder(sm(), trust.SM2SM3, "admin")
 	twin := w.holder(sm(), trust.SM2SM3, "admin", forEncryption)
 	asked := func(c *trusttest.Holder) map[string]string {
@@ -58,5 +62,61 @@ func TestTokenPairs(t *testing.T) {
 		"opens_at": w.clock.Now().Add(72 * time.Hour).UTC().Format(time.RFC3339)}).ok(201, &bid)
 	if bid.Account != w.person("admin").ID {
 		t.Errorf("%+v", bid)
+	}
+
+	// Decryption is rehearsed with that other half, by whom the binding is of.
+	at := "/v1/bindings/" + s.Result.Binding.ID + "/rehearsals"
+	var r struct {
+		ID, State, Certificate string
+		Challenge              []byte
+	}
+	w.browser("zhoutao").post(at, "{}").refused(403, "not_your_organisation")
+	page.post("/v1/bindings/none/rehearsals", "{}").refused(404, "binding_unknown")
+	answers := func(plain []byte) map[string]string {
+		digest, ok := challenge.Answer(plain, w.origin)
+		if !ok {
+			t.Error("it is no challenge for this site")
+		}
+		return map[string]string{"answer": base64.StdEncoding.EncodeToString(digest)}
+	}
+	opens := func() []byte {
+		page.post(at, "{}").ok(201, &r)
+		if r.Certificate != twin.Cert.Fingerprint() {
+			t.Errorf("%+v", r)
+		}
+		plain, err := sm2.Decrypt(twin.Key.(*sm2.PrivateKey), r.Challenge)
+		check(t, err)
+		return plain
+	}
+	plain := opens()
+	page.post(at+"/none", answers(plain)).refused(404, "rehearsal_unknown")
+	page.post(at+"/"+r.ID, map[string]string{"answer": "!"}).refused(400, "request_invalid")
+	page.post(at+"/"+r.ID, answers(plain)).ok(200, &r)
+	page.post(at+"/"+r.ID, answers(plain)).ok(200, &r) // a lost reply
+	if r.State != "passed" {
+		t.Errorf("%+v", r)
+	}
+	opens()
+	page.post(at+"/"+r.ID, answers(plain)).ok(200, &r) // of the one before
+	if r.State != "failed" {
+		t.Errorf("%+v", r)
+	}
+	plain = opens()
+	w.clock.Advance(11 * time.Minute)
+	page.post(at+"/"+r.ID, answers(plain)).refused(410, "rehearsal_expired")
+
+	// RSA that does both is its own other half; a P-256 key cannot decrypt.
+	both := func(c *trusttest.Template) { c.KeyUsage |= smx509.KeyUsageKeyEncipherment }
+	for login, x := range map[string]struct {
+		provider string
+		h        *trusttest.Holder
+		status   int
+	}{"lina": {"tianwei", w.holder(rs(), trust.RS256, "lina", both), 201}, "zhangwei": {"cfca", w.holder(ec(), trust.ES256, "zhangwei", both), 422}} {
+		page := w.browser(login)
+		s := page.plug(x.provider)
+		page.post(s.at("/confirm"), s.sign(t, x.h)).ok(200, s)
+		if a := page.post("/v1/bindings/"+s.Result.Binding.ID+"/rehearsals", "{}"); a.Status != x.status {
+			t.Errorf("%s: %d %s", login, a.Status, a.Body)
+		}
 	}
 }

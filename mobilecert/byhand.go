@@ -53,7 +53,7 @@ type Brought struct {
 // the one that was asked for: the key, the holder, the term, the authority. Bringing
 // the same one again changes nothing.
 func (v *Certificates) Bring(ctx context.Context, id string, in Brought, by Actor) (*Certificate, error) {
-	der, err := onePEM(in.Certificate)
+	der, err := OnePEM(in.Certificate)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func (v *Certificates) broughtTwin(c *Certificate, in Brought, signing *trust.Ce
 	if len(in.Encryption) == 0 && len(in.Envelope) == 0 {
 		return nil, nil
 	}
-	der, err := onePEM(in.Encryption)
+	der, err := OnePEM(in.Encryption)
 	if err != nil {
 		return nil, err
 	}
@@ -187,8 +187,8 @@ func (v *Certificates) Decline(ctx context.Context, id, reason string, by Actor)
 	})
 }
 
-// onePEM reads one certificate, in PEM or already in DER.
-func onePEM(in []byte) ([]byte, error) {
+// OnePEM reads one certificate of a file, in PEM or already in DER.
+func OnePEM(in []byte) ([]byte, error) {
 	if len(in) > 2*trust.MaxCertificate {
 		return nil, trust.ErrCertificate.Becausef("%d bytes", len(in))
 	}

@@ -213,7 +213,7 @@ func FuzzBrought(f *testing.F) {
 	f.Add([]byte("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"))
 	f.Add([]byte("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		der, err := onePEM(in)
+		der, err := OnePEM(in)
 		if err != nil {
 			return
 		}

@@ -102,12 +102,14 @@ type OrganisationView struct {
 
 // BindingView is a binding as its account and that organisation's admin see it.
 type BindingView struct {
-	ID           string           `json:"id"`
-	State        BindingState     `json:"state"`
-	Medium       Medium           `json:"medium"`
-	Provider     ProviderName     `json:"provider"`
-	Certificate  CertificateInfo  `json:"certificate"`
-	Pair         *CertificateInfo `json:"pair,omitempty"`
+	ID          string           `json:"id"`
+	State       BindingState     `json:"state"`
+	Medium      Medium           `json:"medium"`
+	Provider    ProviderName     `json:"provider"`
+	Certificate CertificateInfo  `json:"certificate"`
+	Pair        *CertificateInfo `json:"pair,omitempty"`
+	// Decrypts: a U-Key whose encryption certificate is known, for a rehearsal.
+	Decrypts     bool             `json:"decrypts,omitempty"`
 	Account      AccountView      `json:"account"`
 	Organisation OrganisationView `json:"organisation"`
 	Slot         int              `json:"slot"`
@@ -128,7 +130,7 @@ func (b *Binding) View(by Who) BindingView {
 		Account:      AccountView{b.Account.ID, b.Account.Login, b.Account.Name},
 		Organisation: OrganisationView{b.Account.OrganisationID, b.Account.Organisation}, Slot: b.Slot,
 		BoundAt: b.BoundAt, BoundBy: b.BoundBy, UnboundAt: b.UnboundAt, UnboundBy: b.UnboundBy,
-		Acts: []string{}, EvidenceID: b.ID,
+		Acts: []string{}, EvidenceID: b.ID, Decrypts: len(b.Encryption) > 0,
 	}
 	if b.Pair != nil {
 		pair := b.Pair.info()

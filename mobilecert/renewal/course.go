@@ -151,8 +151,12 @@ func (v *Service) Told(ctx context.Context, renewal string) error {
 // reviewer who was sent it. It must be for the same holder as the old one. The
 // binding does not move yet: whoever can hand in a certificate has not shown that
 // they hold its key. Until they have shown it, a reviewer who handed in the wrong one
-// can hand in another, and the wrong one is superseded.
-func (v *Service) Deliver(ctx context.Context, by mobilecert.Actor, id string, der []byte) (*Renewal, error) {
+// can hand in another, and the wrong one is superseded. file is PEM or DER.
+func (v *Service) Deliver(ctx context.Context, by mobilecert.Actor, id string, file []byte) (*Renewal, error) {
+	der, err := mobilecert.OnePEM(file)
+	if err != nil {
+		return nil, err
+	}
 	n, err := v.Get(ctx, id)
 	switch {
 	case err != nil:

@@ -217,6 +217,7 @@ var collection = store.Collection{Name: "renewals", Indexes: []store.Index{
 	{Name: "account"},                   // account, time, id
 	{Name: "organisation"},              // organisation, time, id
 	{Name: "due"},                       // when the sweeper looks at it next
+	{Name: "awaited"},                   // since it is paid, while a token's new certificate can be handed in
 	{Name: "unextended"},                // since when it is paid, until it is extended
 	{Name: effect.Index},
 }}
@@ -238,6 +239,9 @@ func record(s store.Store) store.Record[Renewal] {
 			}
 			if r.PaidAt != nil && (r.State == Extension || r.State == Extending) {
 				ix["unextended"] = store.TimeKey(*r.PaidAt)
+			}
+			if at := r.awaited(); at != "" {
+				ix["awaited"] = at
 			}
 			if len(r.Pending) > 0 {
 				ix[effect.Index] = store.TimeKey(r.Pending[0].At)

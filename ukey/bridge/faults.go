@@ -19,6 +19,8 @@ var (
 		"桌面上还有一个未完成的 U-Key 操作。请先完成或取消那个窗口，再重试。", "Another U-Key operation is open on the desktop. Finish or cancel that window first, then try again.")
 	ErrStatement = fault.New(fault.Invalid, "bridge_statement_refused",
 		"桌面连接程序只签署完整的确认声明，这份内容不是，未签名。请刷新页面重试或联系网站。", "The bridge signs whole statements only, and this is none, so nothing was signed. Reload the page, or ask the site.")
+	ErrChallenge = fault.New(fault.Forbidden, "bridge_challenge_refused",
+		"桌面连接程序只为解密演练解密，这份内容不是演练，未告知任何结果。请刷新页面重试或联系网站。", "The bridge decrypts rehearsals only, and this is none, so nothing is told. Reload the page, or ask the site.")
 	ErrAudience = fault.New(fault.Forbidden, "bridge_audience_refused",
 		"这份声明是给另一个网站的，未签名。请直接打开要使用的网站再操作。", "The statement is meant for another site, so it was not signed. Open the site that you mean to use, directly.")
 	ErrExpired = fault.New(fault.Gone, "bridge_statement_expired",

@@ -2,7 +2,8 @@
 //
 // It serves pages of the origins that an administrator has listed, and of these only
 // the ones that the person at the desktop has paired. It signs statements, whose
-// audience must be the page's origin, and nothing else. The PIN is typed into a
+// audience must be the page's origin, and nothing else; it decrypts challenges of
+// rehearsals for that audience, and tells their digest only. The PIN is typed into a
 // window of the system's, goes to the token, and nowhere else.
 //
 // Handle takes one message whatever brought it; http.go is the carrier that browsers
@@ -75,7 +76,7 @@ func New(c Config) *Service {
 
 // Message is what a page may send.
 type Message struct {
-	Type string `json:"type"` // hello, pair, unpair, tokens, sign
+	Type string `json:"type"` // hello, pair, unpair, tokens, sign, rehearse
 	// Language is that of the windows: zh-CN, or en.
 	Language string `json:"language,omitempty"`
 	// Of sign: the token and the certificate as tokens named them, and the canonical
@@ -83,6 +84,8 @@ type Message struct {
 	Token       string `json:"token,omitempty"`
 	Certificate string `json:"certificate,omitempty"`
 	Statement   string `json:"statement,omitempty"`
+	// Challenge, of rehearse, is what was encrypted to the certificate, in base64.
+	Challenge string `json:"challenge,omitempty"`
 }
 
 // Allowed says whether an administrator has listed the origin.
@@ -126,6 +129,8 @@ func (s *Service) Handle(ctx context.Context, origin, secret string, m *Message)
 		return s.Tokens(ctx), nil
 	case "sign":
 		return s.sign(ctx, origin, m)
+	case "rehearse":
+		return s.rehearse(ctx, origin, m)
 	}
 	return nil, ErrRequest.Becausef("no message %q", m.Type)
 }

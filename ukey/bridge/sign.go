@@ -23,7 +23,46 @@ import (
 const maxTries = 5
 
 // sign signs a statement after the person has read it and typed the PIN.
-func (s *Service) sign(ctx context.Context, origin string, m *Message) (out any, err error) {
+func (s *Service) sign(ctx context.Context, origin string, m *Message) (any, error) {
+	return s.operate(ctx, origin, m, (*trust.Certificate).CanSign, func(o *work) (any, error) {
+		if o.st.Get("purpose") == purposeRehearse {
+			return nil, ErrStatement.Becausef("it goes with a challenge")
+		}
+		alg, err := o.cert.Algorithm()
+		if err != nil {
+			return nil, ukey.ErrUnsupported.Because(err)
+		}
+		key := &signer{pub: o.cert.PublicKey(), alg: alg, sign: func(digest []byte) ([]byte, error) {
+			return s.withPIN(ctx, o, func(pin ukey.PIN) ([]byte, error) {
+				return o.library.Module.Sign(ctx, ukey.SignRequest{Token: o.token.ID, Certificate: o.onToken.ID, PIN: pin, Algorithm: alg, Digest: digest})
+			})
+		}}
+		jws, err := trust.SignJWS(key, alg, [][]byte{o.onToken.DER}, false, o.st.Bytes)
+		if err != nil {
+			return nil, err
+		}
+		// A library that signs with another key, or badly, is found out here.
+		if parsed, err := trust.ParseJWS(jws); err != nil || parsed.Verify(o.cert.PublicKey()) != nil {
+			return nil, ukey.ErrFailed.Becausef("the signature does not fit the certificate")
+		}
+		return map[string]string{"jws": jws}, nil
+	})
+}
+
+// work is one operation: what the person is asked about, with which certificate.
+type work struct {
+	*found
+	st       *phone.Statement
+	cert     *trust.Certificate
+	onToken  *ukey.Certificate
+	language string
+}
+
+func (o *work) holder() string { return o.cert.X.Subject.CommonName }
+
+// operate does one thing with one certificate, the only one at the time, and writes down
+// what came of it.
+func (s *Service) operate(ctx context.Context, origin string, m *Message, fits func(*trust.Certificate) bool, do func(*work) (any, error)) (out any, err error) {
 	if !s.operation.TryLock() {
 		return nil, ErrBusy
 	}
@@ -32,8 +71,9 @@ func (s *Service) sign(ctx context.Context, origin string, m *Message) (out any,
 	if err != nil {
 		return nil, err
 	}
-	entry := Entry{Act: "sign", Origin: origin, Statement: st.Get("id"), Purpose: st.Get("purpose"), Certificate: m.Certificate}
+	entry := Entry{Act: m.Type, Origin: origin, Statement: st.Get("id"), Purpose: st.Get("purpose"), Certificate: m.Certificate}
 	defer func() {
+		err = answered(err)
 		if f := fault.Of(err); f != nil {
 			entry.Code, entry.Vendor = f.Code, f.Extra["vendor_code"]
 		}
@@ -44,26 +84,14 @@ func (s *Service) sign(ctx context.Context, origin string, m *Message) (out any,
 	if err != nil {
 		return nil, err
 	}
+	if !fits(cert) {
+		return nil, ukey.ErrUse
+	}
 	entry.Token = tail(f.token.Serial)
 	if f.token.PIN.Locked {
 		return nil, ukey.ErrPINLocked
 	}
-	alg, err := cert.Algorithm()
-	if err != nil {
-		return nil, ukey.ErrUnsupported.Because(err)
-	}
-	key := &signer{pub: cert.PublicKey(), alg: alg, sign: func(digest []byte) ([]byte, error) {
-		return s.withPIN(ctx, f, st, cert.X.Subject.CommonName, m.Language, ukey.SignRequest{Token: f.token.ID, Certificate: onToken.ID, Algorithm: alg, Digest: digest})
-	}}
-	jws, err := trust.SignJWS(key, alg, [][]byte{onToken.DER}, false, st.Bytes)
-	if err != nil {
-		return nil, answered(err)
-	}
-	// A library that signs with another key, or badly, is found out here.
-	if parsed, err := trust.ParseJWS(jws); err != nil || parsed.Verify(cert.PublicKey()) != nil {
-		return nil, ukey.ErrFailed.Becausef("the signature does not fit the certificate")
-	}
-	return map[string]string{"jws": jws}, nil
+	return do(&work{f, st, cert, onToken, m.Language})
 }
 
 // Operation is what watching pages are told of the window on the desktop.
@@ -74,8 +102,9 @@ type Operation struct {
 	Left      *int   `json:"tries_left,omitempty"`
 }
 
-// withPIN asks for the PIN as often as it is wrong, and signs.
-func (s *Service) withPIN(ctx context.Context, f *found, st *phone.Statement, holder, language string, r ukey.SignRequest) ([]byte, error) {
+// withPIN asks for the PIN as often as it is wrong, and acts.
+func (s *Service) withPIN(ctx context.Context, w *work, act func(ukey.PIN) ([]byte, error)) ([]byte, error) {
+	f, st, holder, language := w.found, w.st, w.holder(), w.language
 	tell := func(state string, wrong bool, left int) {
 		o := Operation{State: state, Statement: st.Get("id"), Wrong: wrong}
 		if left >= 0 {
@@ -92,7 +121,7 @@ func (s *Service) withPIN(ctx context.Context, f *found, st *phone.Statement, ho
 		if !yes {
 			return nil, dialog.ErrCancelled
 		}
-		return f.library.Module.Sign(ctx, r)
+		return act(nil)
 	}
 	left, wrong := f.token.PIN.Left, false
 	if f.token.PIN.Final {
@@ -117,8 +146,7 @@ func (s *Service) withPIN(ctx context.Context, f *found, st *phone.Statement, ho
 			return nil, err
 		}
 		tell("signing", false, left)
-		r.PIN = pin
-		signature, err := f.library.Module.Sign(ctx, r)
+		out, err := act(pin)
 		pin.Wipe()
 		refusal := fault.Of(err)
 		switch {
@@ -137,7 +165,7 @@ func (s *Service) withPIN(ctx context.Context, f *found, st *phone.Statement, ho
 			wrong = true // it was not tried, so nothing is used up
 			continue
 		}
-		return signature, err
+		return out, err
 	}
 	return nil, ukey.ErrPINWrong
 }

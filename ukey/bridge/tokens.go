@@ -196,9 +196,6 @@ func (s *Service) find(ctx context.Context, token, certificate string) (*found, 
 		if err != nil || cert.Fingerprint() != certificate {
 			continue
 		}
-		if c.Use != ukey.Sign {
-			return nil, nil, nil, ukey.ErrUse
-		}
 		return f, cert, c, nil
 	}
 	return nil, nil, nil, ukey.ErrCertificate

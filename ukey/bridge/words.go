@@ -70,9 +70,13 @@ func local(v string) string {
 }
 
 func pinQuestion(st *phone.Statement, holder, language string, wrong bool, left int) dialog.Question {
+	title, yes := in(language, "用 U-Key 签名", "Sign with the U-Key"), in(language, "签名", "Sign")
+	if st.Get("purpose") == purposeRehearse {
+		title, yes = in(language, "用 U-Key 做解密演练", "Rehearse decryption with the U-Key"), in(language, "解密", "Decrypt")
+	}
 	q := dialog.Question{
-		Title: in(language, "用 U-Key 签名", "Sign with the U-Key"), Text: signText(st, holder, language),
-		Prompt: in(language, "PIN 码：", "PIN:"), Yes: in(language, "签名", "Sign"), No: in(language, "取消", "Cancel"), More: in(language, "下一页", "Next page"),
+		Title: title, Text: signText(st, holder, language),
+		Prompt: in(language, "PIN 码：", "PIN:"), Yes: yes, No: in(language, "取消", "Cancel"), More: in(language, "下一页", "Next page"),
 	}
 	if wrong {
 		q.Mistake = in(language, "PIN 码不正确。", "The PIN is wrong.")
@@ -95,6 +99,6 @@ func lastQuestion(language string) dialog.Question {
 
 func ownQuestion(st *phone.Statement, holder, language string) dialog.Question {
 	q := pinQuestion(st, holder, language, false, -1)
-	q.Text += "\n\n" + in(language, "点击“签名”后，请在 U-Key 自己的窗口或按键上输入 PIN 码。", "After pressing Sign, type the PIN where the U-Key itself asks for it.")
+	q.Text += "\n\n" + in(language, "点击“"+q.Yes+"”后，请在 U-Key 自己的窗口或按键上输入 PIN 码。", "After pressing "+q.Yes+", type the PIN where the U-Key itself asks for it.")
 	return q
 }

@@ -14,6 +14,7 @@ import { IntegratorPage, NoRight, NotFound } from './pages/plain'
 import { ReviewPage } from './review/page'
 import { RenewalIdentitiesPage } from './renew/identities'
 import { RenewPage } from './renew/page'
+import { TokenReviewPage } from './renew/review'
 import { BindingsPage } from './bindings/page'
 import { CertificatesPage } from './certificates/page'
 import { IssuingPage } from './issuing/page'
@@ -42,6 +43,7 @@ const pages: Record<Place, (p: { item: string }) => preact.JSX.Element> = {
   review: ReviewPage,
   issuing: IssuingPage,
   reviewRenewals: RenewalIdentitiesPage,
+  reviewTokens: TokenReviewPage,
   reviewPayments: PaymentReviewPage,
   reviewInvoices: InvoiceReviewPage,
   integrator: IntegratorPage,

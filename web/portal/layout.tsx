@@ -25,6 +25,7 @@ const tree: Node[] = [
   { key: 'review', icon: 'inbox' },
   { key: 'issuing', icon: 'certificate' },
   { key: 'reviewRenewals', icon: 'user' },
+  { key: 'reviewTokens', icon: 'clock' },
   { key: 'reviewPayments', icon: 'inbox' },
   { key: 'reviewInvoices', icon: 'inbox' },
   { key: 'integrator', icon: 'link' },

@@ -116,6 +116,7 @@ export interface Binding {
   certificate: CertificateView
   // The encryption twin, where there is one.
   pair?: CertificateView
+  decrypts?: boolean
   account: { id: string; login: string; name: string }
   organisation: { id: string; name: string }
   slot: number

@@ -3,13 +3,17 @@ import { dateTime, groups, visible } from '../../shared/format'
 import type { Binding } from '../../shared/model'
 import { type Problem, asProblem } from '../../shared/problem'
 import { Button, Dialog, Icon, Note, ProblemNote } from '../../shared/ui'
-import { download } from '../state'
+import { download, useApp } from '../state'
+import { RehearseDialog } from '../ukey/rehearse'
+import { u } from '../ukey/words'
 import { mediumName, providerName } from '../words'
 import { dead } from './table'
 import { algorithmName, b } from './words'
 
 export function DetailsDialog({ binding: x, onClose, onRevoke }: { binding: Binding; onClose: () => void; onRevoke?: () => void }) {
+  const { config } = useApp()
   const [busy, setBusy] = useState(false)
+  const [rehearsing, setRehearsing] = useState(false)
   const [problem, setProblem] = useState<Problem | undefined>(undefined)
   const fetchEvidence = async () => {
     setBusy(true)
@@ -41,6 +45,7 @@ export function DetailsDialog({ binding: x, onClose, onRevoke }: { binding: Bind
     [b('fingerprint'), groups(c.fingerprint), true],
     [b('pair'), x.pair ? x.pair.serial : '', true],
   ]
+  if (rehearsing) return <RehearseDialog binding={x} onClose={onClose} />
   return (
     <Dialog title={b('detailsTitle')} onClose={onClose} testid="details-dialog">
       {dead(x) && (
@@ -65,6 +70,14 @@ export function DetailsDialog({ binding: x, onClose, onRevoke }: { binding: Bind
             {b('evidence')}
           </Button>
           <span class="hint">{b('evidenceText')}</span>
+        </p>
+      )}
+      {x.decrypts && x.state === 'active' && config?.bridge && (
+        <p class="evidence">
+          <Button onClick={() => setRehearsing(true)} testid="rehearse">
+            {u('rehearse')}
+          </Button>
+          <span class="hint">{u('rehearseLead')}</span>
         </p>
       )}
       {problem && <ProblemNote problem={problem} />}

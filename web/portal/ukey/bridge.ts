@@ -169,6 +169,10 @@ export class BridgeClient {
     return (await this.call<{ jws: string }>({ type: 'sign', token, certificate, statement }, signal)).jws
   }
 
+  async rehearse(token: string, certificate: string, statement: string, challenge: string, signal?: AbortSignal): Promise<string> {
+    return (await this.call<{ answer: string }>({ type: 'rehearse', token, certificate, statement, challenge }, signal)).answer
+  }
+
   // Follows what is plugged in and how an operation goes on, until the signal or the end
   // of the stream.
   async watch(tell: { tokens: (t: Tokens) => void; operation: (o: Operation) => void }, signal: AbortSignal): Promise<void> {

@@ -180,7 +180,7 @@ function meaning(problem: Problem, p: Props): string {
 }
 
 // What the window on the desktop asks at the moment.
-function Window({ operation }: { operation: Operation | undefined }) {
+export function Window({ operation }: { operation: Operation | undefined }) {
   const state = operation?.state ?? 'pin'
   const left = operation?.tries_left
   const wrong = operation?.wrong ? (left === undefined ? u('waitWrong') : u('waitWrongLeft', { n: left })) : ''
@@ -198,7 +198,7 @@ function Window({ operation }: { operation: Operation | undefined }) {
   )
 }
 
-function Busy({ title, text }: { title: string; text: string }) {
+export function Busy({ title, text }: { title: string; text: string }) {
   return (
     <Outcome icon="lock" tone="plain">
       <Spinner large />
