@@ -38,10 +38,13 @@ type keyRequestView struct {
 	Subject   string `json:"subject"`
 	// EncryptionKey asks for a second key, for an encryption certificate.
 	EncryptionKey bool `json:"encryption_key,omitempty"`
+	// Keep names the key on this phone that the request must be for, instead of a new
+	// one: SHA-256, base64url.
+	Keep string `json:"keep,omitempty"`
 }
 
 func showKeyRequest(k *confirm.KeyRequest, name string) *keyRequestView {
-	return &keyRequestView{Algorithm: string(k.Algorithm), Subject: "CN=" + name, EncryptionKey: k.Encryption}
+	return &keyRequestView{Algorithm: string(k.Algorithm), Subject: "CN=" + name, EncryptionKey: k.Encryption, Keep: k.Keep}
 }
 
 func (s *Server) showPhone(q *qr.Session) *phoneView {

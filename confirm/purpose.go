@@ -34,6 +34,9 @@ type KeyRequest struct {
 	// Encryption: a second key may come with it (trust.CSR.Encryption), for an
 	// encryption certificate.
 	Encryption bool `json:"encryption,omitempty"`
+	// Keep names the key (SHA-256, base64url) that the request must be for: one that
+	// the phone has, and not a new one.
+	Keep string `json:"keep,omitempty"`
 }
 
 // Terms are what a purpose decides about a request before anything is shown.

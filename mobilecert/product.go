@@ -77,13 +77,14 @@ type Product struct {
 	Entitled func(ctx context.Context, applicant *Person, params map[string]string) error
 }
 
-// DemoProducts are the two of demo mode, both by the same provider.
+// DemoProducts are the two of demo mode, both by the same provider. One keeps its key
+// when it is extended, so that both ways can be seen.
 func DemoProducts(provider string, issuer Issuer) []*Product {
 	return []*Product{
 		{ID: "demo-p256", Name: Name{"演示证书（P-256）", "Demo certificate (P-256)"}, Provider: provider,
 			Algorithm: trust.ES256, Term: 365 * 24 * time.Hour, Issuer: issuer, Pair: &PairTerms{Maker: ByHolder}, Demo: true},
 		{ID: "demo-sm2", Name: Name{"演示证书（SM2）", "Demo certificate (SM2)"}, Provider: provider,
-			Algorithm: trust.SM2SM3, Term: 365 * 24 * time.Hour, Issuer: issuer, Pair: &PairTerms{Maker: ByAuthority}, Demo: true},
+			Algorithm: trust.SM2SM3, Term: 365 * 24 * time.Hour, Issuer: issuer, Pair: &PairTerms{Maker: ByAuthority}, KeepKey: true, Demo: true},
 	}
 }
 

@@ -37,7 +37,7 @@ func (p *Phone) Certificates(ctx context.Context) ([]Certificate, error) {
 	}
 	for _, k := range keys {
 		for _, c := range items {
-			if k.Certificate == nil && c.State == "active" && belongs(k, c.Certificate) {
+			if (k.Certificate == nil || k.kept.Session != "") && c.State == "active" && belongs(k, c.Certificate) {
 				if err := p.certify(k, c.Certificate, c.Chain, c.Provider.ID); err != nil {
 					return nil, err
 				}

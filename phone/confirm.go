@@ -110,6 +110,13 @@ func (p *Phone) MakeKey(ctx context.Context, s *Session) (*Key, error) {
 	if s.KeyRequest == nil {
 		return nil, errors.New("the server asks for no key here")
 	}
+	if s.key == nil && s.KeyRequest.Keep != "" {
+		k, err := p.keepKey(s)
+		if err != nil {
+			return nil, err
+		}
+		s.key = k
+	}
 	if s.key == nil {
 		signer, err := MakePrivateKey(trust.Algorithm(s.KeyRequest.Algorithm))
 		if err != nil {
@@ -131,6 +138,24 @@ func (p *Phone) MakeKey(ctx context.Context, s *Session) (*Key, error) {
 	return s.key, p.patiently(ctx, func() error {
 		return p.session(ctx, s, "PUT", "/key", map[string][]byte{"csr": s.key.kept.CSR})
 	})
+}
+
+// keepKey makes the request of a session for the key that it names.
+func (p *Phone) keepKey(s *Session) (*Key, error) {
+	k, err := p.loadKey(keyPrefix + s.KeyRequest.Keep)
+	switch {
+	case err != nil:
+		return nil, err
+	case k.ID != s.KeyRequest.Keep:
+		return nil, fmt.Errorf("%w: the key %q is not on this phone", ErrWrongKey, s.KeyRequest.Keep)
+	case !k.Unlocked():
+		return nil, ErrLocked
+	}
+	if k.kept.CSR, err = MakeCSR(k.signer, commonName(s.KeyRequest.Subject)); err != nil {
+		return nil, err
+	}
+	k.kept.Session = s.ID
+	return k, p.write(keyPrefix+k.ID, k.kept)
 }
 
 // commonName reads "CN=…", all that is used of the subject.

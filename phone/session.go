@@ -41,10 +41,11 @@ type Match struct {
 	Digits   string `json:"digits,omitempty"`
 }
 
-// KeyRequest asks for a new key pair.
+// KeyRequest asks for a new key pair or, with Keep, for a request by one that is here.
 type KeyRequest struct {
 	Algorithm string `json:"algorithm"`
 	Subject   string `json:"subject"`
+	Keep      string `json:"keep,omitempty"` // the key on this phone that it must be for
 }
 
 // Provider is the authority whose certificates may sign.

@@ -75,6 +75,9 @@ func (p *Extend) Begin(ctx context.Context, r confirm.Request) (confirm.Terms, e
 	if err != nil {
 		return confirm.Terms{}, err
 	}
+	if terms.Key == SameKey {
+		key.Keep = c.Key
+	}
 	details["algorithm"] = string(key.Algorithm)
 	return confirm.Terms{Provider: c.Provider, SignedBy: confirm.ByCertificate, Details: details, NewKey: key}, nil
 }

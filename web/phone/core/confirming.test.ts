@@ -95,6 +95,51 @@ async function enrolled(algorithm: 'ES256' | 'SM2SM3' = 'ES256') {
   return { ...w, c, csr: () => csr }
 }
 
+// An extension that keeps the key: the request is by the key of the certificate, which
+// lies under the PIN; a page that was closed in between makes it again.
+for (const algorithm of ['ES256', 'SM2SM3'] as const) {
+  test(`an extension that keeps its key, with ${algorithm}`, async () => {
+    const w = await enrolled(algorithm)
+    await until(w.c, 'ask')
+    await w.c.confirm(await w.phone.pin.first('480913'), undefined)
+    await until(w.c, 'over')
+    const [record] = await w.phone.certificates()
+    const keep = record!.keys[0]!.name
+    w.state.view = session({ session: 'S2', purpose: 'extend', key_request: { algorithm, subject: 'CN=张伟', keep } })
+    w.r['GET /v1/phone/sessions/S2'] = () => ({ body: w.state.view })
+    const asked: string[] = []
+    w.r['PUT /v1/phone/sessions/S2/key'] = (c) => {
+      asked.push(c.body.csr)
+      w.state.view = { ...w.state.view, statement: statement('extend', { provider: 'huixin', provider_name: '汇信CA', certificate: record!.id, key_policy: 'same', public_key_sha256: keyOf(c.body.csr) }) }
+      return { body: w.state.view }
+    }
+    w.r['POST /v1/phone/sessions/S2/confirm'] = () => {
+      w.state.view = { ...w.state.view, state: 'confirmed', result: { kind: 'certificate', id: 'c2', certificate: issue(asked[0]!), chain: [] } }
+      return { body: w.state.view }
+    }
+    const c = await w.phone.scan(scanned, 'extend')
+    await until(c, 'unlock')
+    assert.deepEqual(asked, [])
+    await c.unlock(await w.phone.pin.enter('480913'))
+    await until(c, 'ask')
+    assert.equal(keyOf(asked[0]!), keep)
+    assert.deepEqual((await c.candidates()).map((r) => r.id), [record!.id])
+    await c.confirm(await w.phone.pin.enter('480913'), record)
+    await until(c, 'over')
+    const both = await w.phone.certificates()
+    assert.equal(both.length, 2)
+    assert.deepEqual(both.map((r) => r.keys[0]!.name), [keep, keep])
+    assert.deepEqual(await w.db.all('waiting'), [])
+  })
+}
+
+test('an extension that keeps a key which is not here is not begun', async () => {
+  const w = await world(session({ purpose: 'extend', key_request: { algorithm: 'ES256', subject: 'CN=张伟', keep: 'another' } }))
+  const c = await w.phone.scan(scanned, 'extend')
+  await until(c, 'stuck')
+  assert.ok(c.phase.name === 'stuck' && c.phase.problem.code === 'key_unreadable')
+})
+
 for (const algorithm of ['ES256', 'SM2SM3'] as const) {
   test(`enrol, then bind with ${algorithm}: the very bytes are signed by the certificate's key`, async () => {
     const w = await enrolled(algorithm)

@@ -18,6 +18,7 @@ import { fingerprint, keyNameOf, parseCertificate } from './x509'
 export type Phase =
   | { name: 'preparing' }
   | { name: 'stuck'; problem: Problem } // preparing failed; may be tried again
+  | { name: 'unlock' } // the key to be kept makes the request, so it is opened first
   | { name: 'ask' }
   | { name: 'refused'; code: Refusal | 'purpose_unknown' } // this app will not sign it
   | { name: 'lost' } // the new key was lost with the page; only a new start helps
@@ -34,6 +35,7 @@ export class Confirming extends Watched {
   offline = false // the last look at the session did not reach the server
   keyNotOurs = false // a certificate came whose key is another's
   private fresh: FreshKey | undefined // until it is wrapped
+  private kept: CertificateRecord | undefined // whose key stays
   private second: FreshTwin | undefined // likewise, of an encryption certificate
   private under: CryptoKey | undefined // while an envelope may come back
   private csr: string | undefined
@@ -74,7 +76,7 @@ export class Confirming extends Watched {
   }
 
   private get keyName(): string | undefined {
-    return this.waiting?.key.name ?? this.fresh?.name
+    return this.waiting?.key.name ?? this.fresh?.name ?? (this.kept && this.view.key_request?.keep)
   }
 
   async begin(): Promise<void> {
@@ -109,6 +111,7 @@ export class Confirming extends Watched {
     if (over(this.view.state)) return this.end()
     const want = this.view.key_request
     if (!want) return
+    if (want.keep !== undefined) return this.prepareKept(want.keep, want.encryption_key === true && want.algorithm === 'ES256')
     if (this.view.statement !== undefined && this.keyName === undefined) {
       // The statement names a key that only lived in memory.
       this.phase = { name: 'lost' }
@@ -122,6 +125,41 @@ export class Confirming extends Watched {
       this.csr ??= base64(await certificateRequest(this.fresh, commonNameOf(want.subject), this.second?.spki))
       await this.take(await this.call('PUT', '/key', { csr: this.csr }))
     }
+  }
+
+  // prepareKept hands in a request by a key that this phone has. It lies under the PIN.
+  private async prepareKept(name: string, pair: boolean): Promise<void> {
+    this.kept ??= (await this.phone.certificates()).find((r) => r.keys.some((k) => k.name === name))
+    if (!this.kept) throw keyUnreadable()
+    if (this.view.statement !== undefined) {
+      if (!pair || this.second || this.waiting) return
+      this.phase = { name: 'lost' } // the encryption key of the pair only lived in memory
+    } else if (this.csr === undefined) this.phase = { name: 'unlock' }
+    else return this.take(await this.call('PUT', '/key', { csr: this.csr }))
+    this.changed()
+    this.look(2000)
+  }
+
+  // unlock makes the request with the key to be kept, and goes on. under is what the
+  // PIN has opened.
+  async unlock(under: CryptoKey): Promise<void> {
+    const want = this.view.key_request
+    if (this.phase.name !== 'unlock' || !this.kept || !want) return
+    this.stop()
+    try {
+      const signer = await this.opened(this.kept, under)
+      try {
+        if (want.encryption_key && want.algorithm === 'ES256') this.second ??= await newTwin()
+        const { spki } = parseCertificate(this.kept.der)
+        this.csr = base64(await certificateRequest({ algorithm: signer.algorithm, spki, sign: (m) => signer.sign(m) }, commonNameOf(want.subject), this.second?.spki))
+      } finally {
+        signer.forget()
+      }
+    } catch (e) {
+      this.phase = { name: 'stuck', problem: asProblem(e) }
+      return this.changed()
+    }
+    await this.begin()
   }
 
   private read(): void {
@@ -221,6 +259,10 @@ export class Confirming extends Watched {
   }
 
   private async wrapped(under: CryptoKey): Promise<WaitingKey> {
+    if (this.kept) {
+      const [key, also] = this.kept.keys // as they lie there already
+      return { session: this.id, key: key!, ...(also ? { also } : {}), ...(this.second ? { twin: [await wrapTwin(this.second, under)] } : {}), provider: this.provider }
+    }
     if (!this.fresh) throw new StatementError('statement_key')
     const key = await wrap(this.fresh, under)
     ;(await unwrap(key, under)).forget() // it opens again, or it is not relied on
@@ -235,11 +277,7 @@ export class Confirming extends Watched {
         // Under the PIN before or after a change: the next one.
       }
     }
-    throw new Problem({
-      code: 'key_unreadable',
-      title_zh: '这张证书的密钥无法打开，可能是 PIN 曾被重设。请重新领取证书。',
-      title_en: 'The key of this certificate does not open; the PIN may have been reset since. Collect a new certificate.',
-    })
+    throw keyUnreadable()
   }
 
   // send repeats the confirmation until there is an answer. It is idempotent: a
@@ -356,7 +394,7 @@ export class Confirming extends Watched {
   }
 
   private get undecided(): boolean {
-    return ['ask', 'refused', 'lost'].includes(this.phase.name)
+    return ['unlock', 'ask', 'refused', 'lost'].includes(this.phase.name)
   }
 
   private stop(): void {
@@ -472,16 +510,23 @@ export class Confirming extends Watched {
 async function certificateOf(result: { certificate: string; chain?: string[]; encryption?: EncryptionView }, waiting: WaitingKey, now: number, provider: Provider | undefined, under: CryptoKey | undefined): Promise<CertificateRecord | undefined> {
   try {
     const der = fromBase64(result.certificate)
-    const { key } = waiting
+    const { key, also } = waiting
     if ((await keyNameOf(parseCertificate(der))) !== key.name) return undefined
     let twin = await twinOf(result.encryption, waiting.twin)
     // An envelope that does not open stays as it is: it can be tried again.
     if (twin && under) twin = await openTwin(twin, [key], under).catch(() => twin)
-    return { id: await fingerprint(der), der, chain: (result.chain ?? []).map(fromBase64), provider, keys: [key], addedAt: now, ...(twin ? { twin } : {}), seen: { state: 'active' } }
+    return { id: await fingerprint(der), der, chain: (result.chain ?? []).map(fromBase64), provider, keys: also ? [key, also] : [key], addedAt: now, ...(twin ? { twin } : {}), seen: { state: 'active' } }
   } catch {
     return undefined
   }
 }
+
+const keyUnreadable = () =>
+  new Problem({
+    code: 'key_unreadable',
+    title_zh: '这张证书的密钥无法打开，可能是 PIN 曾被重设。请重新领取证书。',
+    title_en: 'The key of this certificate does not open; the PIN may have been reset since. Collect a new certificate.',
+  })
 
 const pause = (ms: number) => new Promise((done) => setTimeout(done, ms))
 

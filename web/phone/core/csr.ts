@@ -9,7 +9,7 @@ import type { FreshKey } from './keys'
 // pair. The first key's signature covers it.
 const secondKey = '1.2.840.113549.1.9.63'
 
-export async function certificateRequest(key: FreshKey, commonName: string, second?: Uint8Array): Promise<Bytes> {
+export async function certificateRequest(key: Pick<FreshKey, 'algorithm' | 'spki' | 'sign'>, commonName: string, second?: Uint8Array): Promise<Bytes> {
   const name = sequence(set(sequence(oid('2.5.4.3'), utf8String(commonName))))
   const attributes = second ? tlv(0xa0, sequence(oid(secondKey), set(second))) : tlv(0xa0)
   const info = sequence(integer(Uint8Array.of(0)), name, key.spki, attributes)

@@ -47,7 +47,7 @@ export interface PhoneSession {
   expires_at: string
   match?: { required: boolean; done: boolean; digits?: string; tries_left?: number }
   // encryption_key: a second key is wanted, for an encryption certificate.
-  key_request?: { algorithm: Algorithm; subject?: string; encryption_key?: boolean }
+  key_request?: { algorithm: Algorithm; subject?: string; encryption_key?: boolean; keep?: string }
   signed_by: 'certificate' | 'device'
   provider?: Provider
   statement?: string

@@ -76,9 +76,27 @@ function Phases({ c }: { c: Confirming }) {
       return <Working c={c} />
     case 'over':
       return <Outcome c={c} />
+    case 'unlock':
+      return <Unlock c={c} />
     case 'ask':
       return <Ask c={c} />
   }
+}
+
+// The certificate keeps its key: it signs the request for the new one before there is
+// anything to read, so the PIN is asked for here, and again to confirm.
+function Unlock({ c }: { c: Confirming }) {
+  return (
+    <AskPin
+      context={
+        <p class="pin-context" data-testid="unlock-why">
+          {t('unlockWhy')}
+        </p>
+      }
+      onCancel={() => go({ place: 'inbox' })}
+      onOpen={(under) => void c.unlock(under)}
+    />
+  )
 }
 
 // What can only be ended, and why.
