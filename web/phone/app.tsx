@@ -5,6 +5,7 @@ import { Button, Icon, LangSwitch, LiveRegion, Note, Waiting, announce, type Ico
 import { openDatabase } from './core/db'
 import type { Config } from './core/model'
 import { Phone } from './core/phone'
+import { openDoor, shellOf } from './core/shell'
 import { CertView, CertsView } from './ui/certs'
 import { ConfirmView } from './ui/confirm'
 import { DeviceView } from './ui/device'
@@ -98,6 +99,7 @@ function Shell({ config }: { config: Config | undefined }) {
     phone.listen()
     return () => phone.hush()
   }, [phone])
+  useEffect(() => openDoor(shellOf(phone, go)), [phone])
   // Asked as well when the app is looked at, and now and then: a phone whose stream
   // or push does not get through misses nothing.
   useWhileSeen(() => void phone.recount(), 10_000)
