@@ -97,6 +97,7 @@ function Inside(p: StepProps) {
         </span>
       </header>
       {x.state !== 'withdrawn' && <Steps x={x} />}
+      <Erased x={x} />
       {!mine && (
         <Note testid="of-another">
           <p>{a('ofAnother', { name: visible(x.account.name ?? '') })}</p>
@@ -111,7 +112,7 @@ function Inside(p: StepProps) {
       {mine && x.state === 'identity' && <IdentityStep {...p} />}
       {mine && x.state === 'payment' && <PaymentStep {...p} />}
       {(!mine || !(editing || x.state === 'identity' || x.state === 'payment')) && <ResultStep {...p} />}
-      {!(mine && editing) && <Facts x={x} />}
+      {!(mine && editing) && !x.erased_at && <Facts x={x} />}
       <History x={x} />
       {mine && x.acts.includes('withdraw') && <Withdraw {...p} />}
     </>
@@ -138,6 +139,16 @@ function Steps({ x }: { x: Application }) {
         )
       })}
     </ol>
+  )
+}
+
+// Why there is nothing to read any more.
+export function Erased({ x }: { x: Application }) {
+  if (!x.erased_at) return null
+  return (
+    <Note testid="erased">
+      <p>{a('erased', { time: dateTime(x.erased_at) })}</p>
+    </Note>
   )
 }
 

@@ -82,6 +82,7 @@ export interface Application extends Summary {
   edit: number
   form: Form
   masked: boolean
+  erased_at?: string
   credit_code_doubtful: boolean
   files: Paper[]
   terms: { version: string; at: string; by: Actor }

@@ -6,7 +6,7 @@ import { date, dateTime, money, visible } from '../../shared/format'
 import { either } from '../../shared/i18n'
 import { type Problem, asProblem } from '../../shared/problem'
 import { Blank, Button, Note, ProblemCode, ProblemNote, Waiting, announce } from '../../shared/ui'
-import { History } from '../apply/course'
+import { Erased, History } from '../apply/course'
 import { type Application, fields } from '../apply/model'
 import { StateBadge } from '../apply/page'
 import { a, reasonText, subjectName } from '../apply/words'
@@ -157,6 +157,7 @@ function Inside({ x, path, held, onTakeOver, onChange, reload }: InsideProps) {
           </Button>
         </Note>
       )}
+      <Erased x={x} />
       {x.changes && x.changes.length > 0 && (
         <Note testid="changes">
           <p>{r('changedTitle', { list: list(x.changes) })}</p>
