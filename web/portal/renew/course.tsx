@@ -167,18 +167,25 @@ function Extending({ n }: Props) {
 
 function Extended({ n, take }: Props) {
   const until = n.successor ? date(n.successor.not_after) : ''
-  const waits = n.medium === 'ukey' && n.course !== undefined && !n.course.proved
   return (
     <div class="stack" data-testid="course">
       <Note tone="good" title={r('extendedTitle')} testid="extended" live>
         <p>{r(n.medium === 'ukey' ? 'extendedToken' : 'extendedText', { date: until })}</p>
         {n.medium === 'mobile' && <p>{r('oldKey')}</p>}
       </Note>
-      {waits && (
-        <Note tone="warn" title={r('proveTitle')} testid="prove">
-          <p>{r('proveText')}</p>
-          <SignByToken n={n} purpose="replace" take={take} />
-        </Note>
+      {n.medium === 'ukey' && n.course && (
+        <SignByToken
+          n={n}
+          purpose="replace"
+          owed={!n.course.proved}
+          take={take}
+          frame={(button) => (
+            <Note tone="warn" title={r('proveTitle')} testid="prove">
+              <p>{r('proveText')}</p>
+              {button}
+            </Note>
+          )}
+        />
       )}
     </div>
   )
@@ -207,9 +214,7 @@ function Leave(p: Props) {
         <p>{r('leaveText', { name })}</p>
       </Note>
       {n.guard && (
-        <GuardPanel guard={n.guard}>
-          <SignByToken n={n} purpose="acknowledge" danger take={p.take} />
-        </GuardPanel>
+        <SignByToken n={n} purpose="acknowledge" danger owed take={p.take} frame={(button) => n.guard && <GuardPanel guard={n.guard}>{button}</GuardPanel>} />
       )}
       {note}
       {!stopped && (

@@ -1,5 +1,6 @@
 // What the holder of a U-Key signs in a renewal: that the warning about open bids was
 // read, and that the new certificate has arrived.
+import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import type { Page, Provider } from '../../shared/model'
 import { Button } from '../../shared/ui'
@@ -14,24 +15,33 @@ interface Props {
   n: Renewal
   purpose: 'acknowledge' | 'replace'
   danger?: boolean
+  // What the button stands in. The page follows the renewal and may find the signature
+  // before its dialog has said so: while nothing is owed only an open dialog stays.
+  owed: boolean
+  frame: (button: ComponentChildren) => ComponentChildren
   take: (n: Renewal) => void
 }
 
-export function SignByToken({ n, purpose, danger, take }: Props) {
+export function SignByToken({ n, purpose, danger, owed, frame, take }: Props) {
   const { config } = useApp()
   const [open, setOpen] = useState(false)
   const providers = useLoad((signal) => call<Page<Provider>>('GET', '/v1/providers', { signal }), [])
   const provider = providers.data?.items.find((p) => p.id === n.certificate.provider.id)
   const testid = `token-${purpose}`
   const shut = () => setOpen(false)
-  if (!config?.bridge) return null
+  const bridge = Boolean(config?.bridge)
   return (
     <>
-      <div class="row">
-        <Button kind={danger ? 'danger' : 'primary'} off={!provider} onClick={() => setOpen(true)} testid={testid}>
-          {u('signOnly')}
-        </Button>
-      </div>
+      {owed &&
+        frame(
+          bridge && (
+            <div class="row">
+              <Button kind={danger ? 'danger' : 'primary'} off={!provider} onClick={() => setOpen(true)} testid={testid}>
+                {u('signOnly')}
+              </Button>
+            </div>
+          ),
+        )}
       {open && provider && (
         <UKeyDialog
           title={purpose === 'replace' ? r('proveTitle') : u('ackTitle')}
