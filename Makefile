@@ -14,7 +14,7 @@ check:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt these:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	go vet ./...
 	cd web && npm run --silent check && npm run --silent unit
-	GOOS=windows go build -o /dev/null . && GOOS=darwin go build -o /dev/null .
+	go run ./internal/portable windows/amd64 darwin/arm64
 	GOOS=windows GOARCH=386 CGO_ENABLED=0 go vet ./ukey/... ./cmd/ukey-bridge
 	$(MAKE) --no-print-directory bridge
 
