@@ -12,6 +12,7 @@ import (
 // A directory that served a demonstration serves for real afterwards: its accounts
 // are refused, nothing of its authority is published, and no demo product is left.
 func TestDemoIsOverOutsideDemoMode(t *testing.T) {
+	t.Parallel()
 	srv := newProcess(t)
 	srv.start()
 	if _, err := signIn(t.Context(), srv.origin, "admin", account.DemoPassword); err != nil {

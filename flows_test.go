@@ -214,6 +214,7 @@ func (phone *person) digits(portal *person) {
 // with a real browser for the portal and another as the phone, which sees
 // nothing but what its camera sees.
 func TestBindByScanning(t *testing.T) {
+	t.Parallel()
 	origin := serve(t)
 	cam := newCamera(t)
 	portal := open(t, browser(t, nil), "portal", origin+"/portal/", 1280, 860)
@@ -402,6 +403,7 @@ func (p *person) rows(n int) []string {
 // The README's first path: one screen, no camera. The portal opens the phone app
 // in the same browser, and the result comes back to the page that began.
 func TestOneScreen(t *testing.T) {
+	t.Parallel()
 	origin := serve(t)
 	b := browser(t, nil)
 	phone := open(t, b, "phone", origin+"/phone/", 412, 860)

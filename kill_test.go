@@ -19,6 +19,7 @@ import (
 // answered is lost, none is done twice, and each flow that was cut off can be
 // finished or is refused cleanly. CERTLINK_KILLS says how often.
 func TestKilledAgainAndAgain(t *testing.T) {
+	t.Parallel()
 	t.Run("embedded", func(t *testing.T) { killed(t, 6) })
 	t.Run("mongo", func(t *testing.T) {
 		uri, err := standIn()

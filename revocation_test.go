@@ -332,6 +332,7 @@ func (in *installation) revoke(page *portal, id string) error {
 // between its acceptance and the act, the session fails. Lists and OCSP say so at
 // once, on every server, and OpenSSL agrees.
 func TestOwnRevocation(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	in := newInstallation(t, embedded(t), nil)
 	a, b := in.add(0), in.add(2*time.Second)

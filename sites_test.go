@@ -55,6 +55,7 @@ func TestMistakesInSiteSettings(t *testing.T) {
 // Demo mode's site as main wires it: begun over loopback, gone through on its page,
 // called back, and the new certificate is there.
 func TestTheSiteOfDemoMode(t *testing.T) {
+	t.Parallel()
 	p, origin := serveProgram(t)
 	ctx := context.Background()
 	a, err := p.accounts.ByLogin(ctx, "lina")

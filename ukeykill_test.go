@@ -28,6 +28,7 @@ import (
 // cut off can be finished. One of the clerks has a real bridge with a token behind it,
 // the others sign as it would.
 func TestUKeysKilledAgainAndAgain(t *testing.T) {
+	t.Parallel()
 	kills := 4
 	if n, err := strconv.Atoi(os.Getenv("CERTLINK_KILLS")); err == nil {
 		kills = n

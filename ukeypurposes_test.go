@@ -20,6 +20,7 @@ import (
 // real bridge, with the members that all statements have; those that make a new key on a
 // phone are refused with words that say so. (replace goes its course in TestRenewedByUKey.)
 func TestEveryPurposeByUKey(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	prog, origin := serveProgram(t)
 	page, err := signIn(ctx, origin, "lina", account.DemoPassword)
