@@ -600,7 +600,7 @@ func TestATokenOverHTTP(t *testing.T) {
 		return reviewer.post(path+"/certificate", map[string]string{"certificate": base64.StdEncoding.EncodeToString(h.Cert.Raw)})
 	}
 	page.post(path+"/certificate", map[string]string{"certificate": "AAAA"}).refused(403, "role_missing")
-	reviewer.post(path+"/certificate", map[string]string{"certificate": "?"}).refused(400, "request_invalid")
+	reviewer.post(path+"/certificate", map[string]string{"certificate": "?"}).refused(400, "certificate_malformed")
 	bring(w.holder(ec(), trust.ES256, "admin", term(w.clock.Now().AddDate(0, 0, -300), 310))).refused(422, "successor_not_longer")
 	bring(w.holder(ec(), trust.ES256, "lina", term(w.clock.Now().AddDate(0, 0, -1), 400))).refused(422, "identity_mismatch")
 	fresh := w.holder(ec(), trust.ES256, "admin", term(w.clock.Now().AddDate(0, 0, -1), 400))

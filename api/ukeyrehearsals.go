@@ -53,12 +53,12 @@ func (s *Server) postTokenRehearsal(c *call) error {
 
 // postTokenRehearsalAnswer takes the bridge's answer.
 func (s *Server) postTokenRehearsalAnswer(c *call) error {
-	rehearsal, err := c.id("rehearsal", bids.ErrRehearsal)
-	if err != nil {
-		return err
-	}
 	var text string
 	if err := c.read(object{{"answer", &text, true}}); err != nil {
+		return err
+	}
+	rehearsal, err := c.id("rehearsal", bids.ErrRehearsal)
+	if err != nil {
 		return err
 	}
 	answer, err := base64.StdEncoding.DecodeString(text)

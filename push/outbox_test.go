@@ -318,14 +318,14 @@ func TestATokenThatIsGoneIsRetired(t *testing.T) {
 func TestAccountsAreToldByEveryWayTheyHave(t *testing.T) {
 	o := newOffice(t)
 	o.reach("acc1-phone-1", "fcm")
-	e := o.tell("binding_removed", "account", "acc1", "device", "acc1-phone-2", "binding", "b1", "name", "王敏 330106199001011234")
+	e := o.tell("binding_removed", "account", "acc1", "device", "acc1-phone-2", "binding", "binding-1", "name", "王敏 330106199001011234")
 	must(t, o.notices.Carry(ctx, e)) // the relay repeats it
 	o.deliver()
 	if len(o.fcm.all()) != 1 || len(o.mail.all()) != 1 || len(o.sms.all()) != 1 {
 		t.Fatalf("%v %v %v", o.fcm.all(), o.mail.all(), o.sms.all())
 	}
 	for _, s := range append(append(o.fcm.all(), o.mail.all()...), o.sms.all()...) {
-		if strings.Contains(s, "王敏") || strings.Contains(s, "3301") || strings.Contains(s, "b1") {
+		if strings.Contains(s, "王敏") || strings.Contains(s, "330106199001011234") || strings.Contains(s, "binding-1") {
 			t.Errorf("personal data leave: %s", s)
 		}
 	}
