@@ -267,10 +267,16 @@ func (p *person) around(id string) ([]byte, error) {
 	if box == nil {
 		return nil, errors.New("the code is being redrawn")
 	}
+	// The box counts from the window's corner, the clip from the document's.
+	at, err := proto.PageGetLayoutMetrics{}.Call(page)
+	if err != nil {
+		return nil, err
+	}
+	x, y := box.X+at.CSSVisualViewport.PageX, box.Y+at.CSSVisualViewport.PageY
 	h := box.Height * 1.3
 	w := h * cameraWidth / cameraHeight
 	return page.Screenshot(false, &proto.PageCaptureScreenshot{
 		Format: proto.PageCaptureScreenshotFormatPng,
-		Clip:   &proto.PageViewport{X: max(0, box.X+box.Width/2-w/2), Y: max(0, box.Y+box.Height/2-h/2), Width: w, Height: h, Scale: 1},
+		Clip:   &proto.PageViewport{X: max(0, x+box.Width/2-w/2), Y: max(0, y+box.Height/2-h/2), Width: w, Height: h, Scale: 1},
 	})
 }
