@@ -6,9 +6,10 @@ run: web
 	go run . serve --demo $(if $(LAN),--lan) $(ARGS)
 
 # Everything that is tested. Outside programs that tests need and do not find
-# are named with the way to get them; with CI=true their absence is an error.
+# are named with the way to get them; with CI=true their absence is an error. Tests
+# in browsers mostly wait, so four stand beside one another on however few cores.
 test: web check
-	go test -race -timeout 40m ./...
+	go test -race -timeout 40m -parallel 4 ./...
 
 check:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt these:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
