@@ -2,7 +2,6 @@ package api
 
 import (
 	"errors"
-	"slices"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -206,16 +205,8 @@ func (s *Server) showQueued(c *call, o *cashier.Order) queuedPayment {
 	if since.IsZero() {
 		since = o.CreatedAt
 	}
-	q := queuedPayment{View: s.Orders.View(o), Since: stamp(since), Decision: s.showDecision(c, o.Decision()), Acts: []string{}}
+	q := queuedPayment{View: s.Orders.View(o), Since: stamp(since), Decision: s.showDecision(c, o.Decision()), Acts: o.Acts(c.who.ID(), s.Clock())}
 	q.Account, q.Organisation = s.namesOf(c, o.Account)
-	for name, may := range map[string]bool{
-		"decide": o.InReview() && q.Decision == nil, "received": o.Receivable(), "refunded": o.OwesByHand(), "undo": q.Decision != nil && q.Decision.Mine,
-	} {
-		if may {
-			q.Acts = append(q.Acts, name)
-		}
-	}
-	slices.Sort(q.Acts)
 	return q
 }
 

@@ -46,6 +46,24 @@ func (o *Order) Decision() *Decision {
 	return nil
 }
 
+// Acts names what a reviewer can do with the order now.
+func (o *Order) Acts(by string, at time.Time) []string {
+	d, acts := o.Decision(), []string{}
+	if o.InReview() && d == nil {
+		acts = append(acts, "decide")
+	}
+	if o.Receivable() {
+		acts = append(acts, "received")
+	}
+	if o.OwesByHand() {
+		acts = append(acts, "refunded")
+	}
+	if d.Mine(by, at) {
+		acts = append(acts, "undo")
+	}
+	return acts
+}
+
 // settle lets a decision take effect whose time has come. It stands in the history as
 // of when it was made.
 func (o *Order) settle(now time.Time) (changed bool, err error) {
