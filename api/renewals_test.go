@@ -10,6 +10,7 @@ import (
 
 	"github.com/emmansun/gmsm/sm2"
 
+	"certlink/account"
 	"certlink/confirm"
 	"certlink/internal/effect"
 	"certlink/internal/id"
@@ -501,7 +502,24 @@ func TestIdentifiedAnewOverHTTP(t *testing.T) {
 		}
 		collects(d, n)
 	})
-	t.Run("without a number, or a service", func(t *testing.T) {
+	t.Run("without a number", func(t *testing.T) {
+		w := newWorld(t)
+		_, err := w.accounts.CreateAccount(ctx, account.System("command line"), account.Person{
+			OrganisationID: w.person("lina").OrganisationID, Login: "unnumbered", Name: "无号", Password: account.DemoPassword})
+		check(t, err)
+		d := &due{asked: &asked{w: w, page: w.signedInAnew("unnumbered"), phone: w.handset().register("测试手机")}}
+		d.hold("demo-p256", trust.ES256)
+		d.w.clock.Advance(d.doc.NotAfter.Add(-30 * 24 * time.Hour).Sub(d.w.clock.Now()))
+		d.page = w.signedInAnew("unnumbered")
+		n := d.pay(d.start())
+		d.w.clock.Advance(d.doc.NotAfter.Add(time.Second).Sub(d.w.clock.Now()))
+		d.page = w.signedInAnew("unnumbered")
+		if n = d.read(n); n.Identity != nil {
+			t.Errorf("a face check is offered: %+v", n.Identity)
+		}
+		d.page.post("/v1/renewals/"+n.ID+"/face", map[string]string{}).refused(422, "renewal_face_impossible")
+	})
+	t.Run("without a service", func(t *testing.T) {
 		d := newDue(t, func(s *settings) { s.noFaces = true })
 		n := d.pay(d.start())
 		d.w.clock.Advance(d.doc.NotAfter.Add(time.Second).Sub(d.w.clock.Now()))
