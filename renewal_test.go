@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -357,7 +358,7 @@ func TestAReviewerIdentifiesTheHolder(t *testing.T) {
 // expires lets a year go by for one certificate.
 func (p *program) expires(t *testing.T, n *renewal.Renewal) {
 	t.Helper()
-	ctx := context.Background()
+	ctx, all := context.Background(), schema()
 	ago := time.Now().Add(-time.Hour).UTC().Truncate(time.Second)
 	for collection, id := range map[string]string{"renewals": n.ID, "certificates": n.Certificate.ID} {
 		for {
@@ -377,6 +378,9 @@ func (p *program) expires(t *testing.T, n *renewal.Renewal) {
 			}
 			of["not_after"] = ago
 			if d.Body, err = json.Marshal(body); err != nil {
+				t.Fatal(err)
+			}
+			if d.Index, err = all[slices.IndexFunc(all, func(c store.Collection) bool { return c.Name == collection })].Derive(d); err != nil {
 				t.Fatal(err)
 			}
 			if err = p.store.Replace(ctx, collection, d); err == nil {

@@ -30,7 +30,12 @@ func (v *Service) provable(n *Renewal) error {
 }
 
 // Unidentified says whether a renewal waits for its holder's identity to be proved anew.
-func (v *Service) Unidentified(n *Renewal) bool { return n.Identity == nil && v.provable(n) == nil }
+func (v *Service) Unidentified(n *Renewal) bool { return n.unidentified() && v.provable(n) == nil }
+
+// unidentified says whether a renewal does so from the moment its certificate expires.
+func (r *Renewal) unidentified() bool {
+	return r.State == Extension && r.Certificate.Medium == mobilecert.Mobile && r.Identity == nil
+}
 
 // holder is the person that the expired certificate names, with the number by which
 // the national register knows them. ErrNoNumber: the certificate holds none.

@@ -41,10 +41,9 @@ func (r *Renewal) proved(method string, at time.Time, by mobilecert.Actor) {
 }
 
 // Unproved lists, for reviewers, the renewals that wait for their holder's identity to
-// be proved anew, those paid first coming first.
+// be proved anew, what expired first coming first.
 func (v *Service) Unproved(ctx context.Context, after store.Cursor, limit int) ([]*Renewal, store.Cursor, error) {
-	list, next, err := v.docs.Query(ctx, store.Query{Index: "unextended", After: after, Limit: limit})
-	return slices.DeleteFunc(list, func(n *Renewal) bool { return !v.Unidentified(n) }), next, err
+	return v.docs.Query(ctx, store.Query{Index: "unidentified", Below: store.TimeKey(v.cfg.Clock()), After: after, Limit: limit})
 }
 
 // Grant is what entitles to the certificate in the place of an expired one; it

@@ -219,6 +219,7 @@ var collection = store.Collection{Name: "renewals", Indexes: []store.Index{
 	{Name: "due"},                       // when the sweeper looks at it next
 	{Name: "awaited"},                   // since it is paid, while a token's new certificate can be handed in
 	{Name: "unextended"},                // since when it is paid, until it is extended
+	{Name: "unidentified"},              // from when its holder must be identified, while they are not
 	{Name: effect.Index},
 }}
 
@@ -239,6 +240,9 @@ func record(s store.Store) store.Record[Renewal] {
 			}
 			if r.PaidAt != nil && (r.State == Extension || r.State == Extending) {
 				ix["unextended"] = store.TimeKey(*r.PaidAt)
+			}
+			if r.unidentified() {
+				ix["unidentified"] = store.TimeKey(r.Certificate.NotAfter)
 			}
 			if at := r.awaited(); at != "" {
 				ix["awaited"] = at
