@@ -148,14 +148,6 @@ func (r *Renewal) move(to State, at time.Time, by mobilecert.Actor, evidence, no
 
 func (r *Renewal) looksAt(at time.Time) { r.LookAt = &at }
 
-// dueAt is LookAt, also of a renewal that an older version has written without one.
-func (r *Renewal) dueAt() time.Time {
-	if r.LookAt == nil {
-		return r.CreatedAt
-	}
-	return *r.LookAt
-}
-
 // happened writes the history, and owes the audit log and the integrator's
 // webhook, in the same write as the change.
 func (r *Renewal) happened(act string, at time.Time, by mobilecert.Actor, evidence, note string) {
@@ -236,7 +228,7 @@ func record(s store.Store) store.Record[Renewal] {
 				ix["certificate"] = r.Certificate.ID
 			}
 			if r.looked() {
-				ix["due"] = store.TimeKey(r.dueAt())
+				ix["due"] = store.TimeKey(*r.LookAt)
 			}
 			if r.PaidAt != nil && (r.State == Extension || r.State == Extending) {
 				ix["unextended"] = store.TimeKey(*r.PaidAt)

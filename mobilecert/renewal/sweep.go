@@ -76,7 +76,7 @@ func (v *Service) lookAt(ctx context.Context, n *Renewal) error {
 		return err
 	}
 	_, err := v.change(ctx, n.ID, func(now *Renewal) error {
-		if !now.looked() || now.State != n.State || !now.dueAt().Equal(n.dueAt()) {
+		if !now.looked() || now.State != n.State || !now.LookAt.Equal(*n.LookAt) {
 			return store.ErrUnchanged
 		}
 		at := v.cfg.Clock()
