@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"time"
@@ -78,11 +79,14 @@ func (p *program) applicationHandlers() map[string]push.Handler {
 
 // carryChecked tells the renewal or the application that a face check was for.
 func (p *program) carryChecked(ctx context.Context, e effect.Effect) error {
-	err := p.renewals.CarryChecked(ctx, e)
-	if errors.Is(err, renewal.ErrUnknown) {
+	switch kind := e.Data["subject_kind"]; kind {
+	case application.SubjectKind:
 		return p.applications.CarryChecked(ctx, e)
+	case renewal.SubjectKind:
+		return p.renewals.CarryChecked(ctx, e)
+	default:
+		return fmt.Errorf("the face check %s is for a %q, of which nobody knows", e.Data["check"], kind)
 	}
-	return err
 }
 
 // carryIssued tells the renewal or the application by which a certificate was granted.

@@ -50,7 +50,7 @@ func (p *program) openRenewal(c mobilecert.Config, certificates *mobilecert.Cert
 		Bids: p.bids, Faces: p.faces, Orders: till{p}, Site: p.site, Terms: p.renewalTerms(c.Products),
 		Window: renewal.Window{Before: days(s.RenewDaysBefore), After: days(s.RenewDaysAfter)},
 	})
-	p.told("renewal", p.renewals.CarryOrder)
+	p.told(renewal.SubjectKind, p.renewals.CarryOrder)
 	return []confirm.Purpose{bids.NewAcknowledge(p.bids), renewal.NewExtend(p.renewals), renewal.NewReplace(p.renewals)}
 }
 
@@ -94,7 +94,7 @@ type till struct{ p *program }
 
 func (t till) Open(ctx context.Context, r renewal.OrderRequest) (string, error) {
 	o, err := t.p.orders.Open(ctx, cashier.OrderRequest{
-		Subject: cashier.Subject{Kind: "renewal", ID: r.Renewal}, Account: r.Account, Organisation: r.Organisation,
+		Subject: cashier.Subject{Kind: renewal.SubjectKind, ID: r.Renewal}, Account: r.Account, Organisation: r.Organisation,
 		Lines: []cashier.Line{{Name: "CA证书续费", Category: "CA证书服务", Unit: "个", Quantity: 1, UnitFen: r.PriceFen}},
 	})
 	if err != nil {

@@ -462,8 +462,8 @@ func (w *world) settle() {
 
 // carryChecked tells the renewal or the application that a face check was for.
 func (w *world) carryChecked(ctx context.Context, e effect.Effect) error {
-	if err := w.renewals.CarryChecked(ctx, e); !errors.Is(err, renewal.ErrUnknown) {
-		return err
+	if e.Data["subject_kind"] == renewal.SubjectKind {
+		return w.renewals.CarryChecked(ctx, e)
 	}
 	return w.apps.CarryChecked(ctx, e)
 }

@@ -10,6 +10,7 @@ import (
 	"certlink/internal/effect"
 	"certlink/internal/retain"
 	"certlink/mobilecert"
+	"certlink/mobilecert/identity"
 	"certlink/store"
 )
 
@@ -143,5 +144,5 @@ func (s *Service) CarryErased(ctx context.Context, e effect.Effect) error {
 			return err
 		}
 	}
-	return s.cfg.Faces.Forget(ctx, e.Data["application"])
+	return s.cfg.Faces.Forget(ctx, identity.Subject{Kind: SubjectKind, ID: e.Data["application"]})
 }

@@ -37,7 +37,7 @@ func (s *Service) StartFace(ctx context.Context, by mobilecert.Who, id, back str
 			return open, nil
 		}
 	}
-	check, err := s.cfg.Faces.Begin(ctx, id, by.Account, identity.Person{Name: f.Holder, IDNumber: f.IDNumber}, back)
+	check, err := s.cfg.Faces.Begin(ctx, identity.Subject{Kind: SubjectKind, ID: id}, by.Account, identity.Person{Name: f.Holder, IDNumber: f.IDNumber}, back)
 	if err != nil {
 		return nil, err
 	}
@@ -76,13 +76,13 @@ func (s *Service) FacesLeft(ctx context.Context, a *Application) (int, error) {
 	return s.cfg.Faces.Left(ctx, identity.Person{Name: f.Holder, IDNumber: f.IDNumber})
 }
 
-// CarryChecked is the relay's handler for identity.EffectChecked.
+// CarryChecked is the relay's handler for identity.EffectChecked of an application's check.
 func (s *Service) CarryChecked(ctx context.Context, e effect.Effect) error {
 	c, err := s.cfg.Faces.Get(ctx, e.Data["check"])
 	if err != nil {
 		return err
 	}
-	return s.checked(ctx, c.Application, c)
+	return s.checked(ctx, c.Subject.ID, c)
 }
 
 // checked takes over the outcome of a check, once, and only of the one that the

@@ -38,19 +38,27 @@ var next = map[State][]State{
 // Over says whether nothing more will come.
 func (s State) Over() bool { return len(next[s]) == 0 }
 
+// Subject is what a check is made for.
+type Subject struct {
+	Kind string `json:"kind"` // "application", "renewal"
+	ID   string `json:"id"`
+}
+
+func (s Subject) key() string { return store.Key(s.Kind, s.ID) }
+
 // Check is one try. It holds no name and no number: Person is a keyed digest.
 type Check struct {
-	ID          string    `json:"id"`
-	State       State     `json:"state"`
-	Application string    `json:"application"`
-	Account     string    `json:"account"`
-	Person      string    `json:"person"`
-	Day         string    `json:"day"` // of Asia/Shanghai
-	Service     string    `json:"service"`
-	Ref         string    `json:"ref,omitempty"` // the service's name for it
-	URL         string    `json:"url,omitempty"` // where the person does it
-	Reason      string    `json:"reason,omitempty"`
-	At          time.Time `json:"at"`
+	ID      string    `json:"id"`
+	State   State     `json:"state"`
+	Subject Subject   `json:"subject"`
+	Account string    `json:"account"`
+	Person  string    `json:"person"`
+	Day     string    `json:"day"` // of Asia/Shanghai
+	Service string    `json:"service"`
+	Ref     string    `json:"ref,omitempty"` // the service's name for it
+	URL     string    `json:"url,omitempty"` // where the person does it
+	Reason  string    `json:"reason,omitempty"`
+	At      time.Time `json:"at"`
 	// Due is when somebody must look: the service has not said anything.
 	Due    *time.Time `json:"due,omitempty"`
 	Until  time.Time  `json:"until"` // when an open one has expired
@@ -58,8 +66,8 @@ type Check struct {
 	effect.Owing
 }
 
-// EffectChecked is owed when a check is over. Its data are check, application and
-// outcome, the check's last state.
+// EffectChecked is owed when a check is over. Its data are check, subject_kind, subject
+// and outcome, the check's last state.
 const EffectChecked = "identity.checked"
 
 // move is the one transition function.
@@ -72,9 +80,9 @@ func (c *Check) move(to State, at time.Time, reason string) error {
 		return nil
 	}
 	c.Due, c.EndsAt, c.URL = nil, &at, ""
-	c.Owe(effect.New(EffectChecked, at, map[string]string{"check": c.ID, "application": c.Application, "outcome": string(to)}),
+	c.Owe(effect.New(EffectChecked, at, map[string]string{"check": c.ID, "subject_kind": c.Subject.Kind, "subject": c.Subject.ID, "outcome": string(to)}),
 		effect.New(effect.Audit, at, map[string]string{
-			"act": "identity." + string(to), "object": "check", "id": c.ID, "application": c.Application, "account": c.Account,
+			"act": "identity." + string(to), "object": "check", "id": c.ID, c.Subject.Kind: c.Subject.ID, "account": c.Account,
 		}))
 	return nil
 }
@@ -113,7 +121,7 @@ type Checker interface {
 
 var (
 	checks = store.Collection{Name: "identity_checks", Indexes: []store.Index{
-		{Name: "due"}, {Name: "ref", Unique: true}, {Name: "application"}, {Name: effect.Index},
+		{Name: "due"}, {Name: "ref", Unique: true}, {Name: "subject"}, {Name: effect.Index},
 	}}
 	days = store.Collection{Name: "identity_days", Indexes: []store.Index{{Name: "purge"}}}
 )
@@ -127,7 +135,7 @@ func checkRecord(s store.Store) store.Record[Check] {
 	return store.Record[Check]{Store: s, Collection: checks.Name,
 		ID: func(c *Check) string { return c.ID },
 		Index: func(c *Check) map[string]string {
-			ix := map[string]string{"application": c.Application}
+			ix := map[string]string{"subject": c.Subject.key()}
 			if c.Due != nil {
 				ix["due"] = store.TimeKey(*c.Due)
 			}

@@ -67,6 +67,8 @@ func (s *service) Notice(header func(string) string, body []byte) (string, error
 	return string(body), nil
 }
 
+func app(id string) Subject { return Subject{"application", id} }
+
 func good(string) string { return "good" }
 
 type world struct {
@@ -110,9 +112,26 @@ func (w *world) left(p Person, want int) {
 
 func (w *world) begin(p Person) *Check {
 	w.t.Helper()
-	c, err := w.Begin(ctx, "app", "account", p, "https://ca.example/")
+	c, err := w.Begin(ctx, app("app"), "account", p, "https://ca.example/")
 	check(w.t, err)
 	return c
+}
+
+// What is forgotten of a subject leaves the checks of others, whatever they are called.
+func TestForget(t *testing.T) {
+	w := newWorld(t)
+	of := map[Subject]*Check{}
+	for _, subject := range []Subject{{"application", "a"}, {"renewal", "a"}, {"renewal", "ab"}} {
+		c, err := w.Begin(ctx, subject, "account", li, "")
+		check(t, err)
+		of[subject] = c
+	}
+	check(t, w.Forget(ctx, Subject{"renewal", "a"}))
+	for subject, c := range of {
+		if _, err := w.Get(ctx, c.ID); errors.Is(err, ErrCheckUnknown) != (subject == Subject{"renewal", "a"}) {
+			t.Errorf("%v: %v", subject, err)
+		}
+	}
 }
 
 // Twenty at once, on two servers, when one is left: one happens.
@@ -128,7 +147,7 @@ func TestTenADay(t *testing.T) {
 	codes := map[string]int{}
 	for i := range 20 {
 		wg.Go(func() {
-			_, err := servers[i%2].Begin(ctx, fmt.Sprint("app", i), "account", li, "")
+			_, err := servers[i%2].Begin(ctx, app(fmt.Sprint("app", i)), "account", li, "")
 			mu.Lock()
 			defer mu.Unlock()
 			if f := fault.Of(err); f != nil {
@@ -143,7 +162,7 @@ func TestTenADay(t *testing.T) {
 	}
 	// It goes by the person, whoever applies, and by the day of Shanghai.
 	w.begin(wang)
-	_, err := w.Begin(ctx, "another", "another", li, "")
+	_, err := w.Begin(ctx, app("another"), "another", li, "")
 	if f := fault.Of(err); !errors.Is(err, ErrTooMany) || f.Retry != time.Minute {
 		t.Fatalf("%v", err)
 	}
@@ -169,7 +188,7 @@ func TestServiceErrors(t *testing.T) {
 	w := newWorld(t)
 	w.face.begin = func() error { return errors.New("503") }
 	for range PerDay + 5 {
-		_, err := w.Begin(ctx, "app", "account", li, "")
+		_, err := w.Begin(ctx, app("app"), "account", li, "")
 		if !errors.Is(err, ErrServiceDown) {
 			t.Fatalf("%v", err)
 		}
@@ -203,7 +222,7 @@ func TestKilledWhileBeginning(t *testing.T) {
 	died := errors.New("killed")
 	dying, stop := context.WithCancel(ctx)
 	w.face.begin = func() error { stop(); return died }
-	if _, err := w.Begin(dying, "app", "account", li, ""); err == nil {
+	if _, err := w.Begin(dying, app("app"), "account", li, ""); err == nil {
 		t.Fatal("it did not die")
 	}
 	w.left(li, PerDay-1)
@@ -233,7 +252,7 @@ func TestOutcomes(t *testing.T) {
 		if c.State != want || c.URL != "" || len(c.Pending) != 2 || c.Pending[0].Kind != EffectChecked || c.Pending[0].Data["outcome"] != string(want) {
 			t.Errorf("%+v", c)
 		}
-		if c.Pending[1].Kind != effect.Audit {
+		if told := c.Pending[0].Data; told["subject_kind"] != "application" || told["subject"] != "app" || c.Pending[1].Kind != effect.Audit || c.Pending[1].Data["application"] != "app" {
 			t.Errorf("owes %+v", c.Pending)
 		}
 	}
@@ -281,7 +300,7 @@ func TestNoticesRefused(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	none := New(Config{Store: w.store, Clock: w.clock.Now})
-	if _, err := none.Begin(ctx, "a", "b", li, ""); !errors.Is(err, ErrNoService) {
+	if _, err := none.Begin(ctx, app("a"), "b", li, ""); !errors.Is(err, ErrNoService) {
 		t.Errorf("%v", err)
 	}
 }

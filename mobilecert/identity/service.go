@@ -70,15 +70,15 @@ func (s *Service) person(p Person) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// Begin starts a check for an application and tells where the person does it.
-func (s *Service) Begin(ctx context.Context, application, account string, p Person, back string) (*Check, error) {
+// Begin starts a check for a subject and tells where the person does it.
+func (s *Service) Begin(ctx context.Context, subject Subject, account string, p Person, back string) (*Check, error) {
 	if s.cfg.Checker == nil {
 		return nil, ErrNoService
 	}
 	now := s.cfg.Clock()
 	due := now.Add(startTime)
 	c := &Check{
-		ID: id.New(), State: Starting, Application: application, Account: account, Person: s.person(p), Day: dayOf(now),
+		ID: id.New(), State: Starting, Subject: subject, Account: account, Person: s.person(p), Day: dayOf(now),
 		Service: s.cfg.Checker.Name(), At: now, Due: &due, Until: now.Add(lifetime),
 	}
 	// The check is written first: if this server dies now, the sweep finds it and gives
@@ -120,10 +120,10 @@ func (s *Service) Get(ctx context.Context, id string) (*Check, error) {
 	return c, err
 }
 
-// Forget removes the checks of an application. What they said stands in it and in the
-// audit log, without the person.
-func (s *Service) Forget(ctx context.Context, application string) error {
-	return s.checks.Walk(ctx, store.Equal("application", application), func(c *Check) error {
+// Forget removes the checks of a subject. What they said stands in it and in the audit
+// log, without the person.
+func (s *Service) Forget(ctx context.Context, subject Subject) error {
+	return s.checks.Walk(ctx, store.Equal("subject", subject.key()), func(c *Check) error {
 		if err := s.checks.Store.Delete(ctx, checks.Name, c.ID, 0); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}

@@ -82,7 +82,7 @@ func (v *Service) StartFace(ctx context.Context, by mobilecert.Who, id, back str
 	if err != nil {
 		return nil, err
 	}
-	c, err := v.cfg.Faces.Begin(ctx, n.ID, by.Account, person, back)
+	c, err := v.cfg.Faces.Begin(ctx, identity.Subject{Kind: SubjectKind, ID: n.ID}, by.Account, person, back)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +139,7 @@ func (v *Service) CarryChecked(ctx context.Context, e effect.Effect) error {
 	if err != nil {
 		return err
 	}
-	_, err = v.checked(ctx, c.Application, c)
+	_, err = v.checked(ctx, c.Subject.ID, c)
 	return err
 }
 

@@ -16,6 +16,9 @@ import (
 	"certlink/store"
 )
 
+// SubjectKind is what the cashier and the face checks call renewals.
+const SubjectKind = "renewal"
+
 // State is where a renewal stands.
 type State string
 
