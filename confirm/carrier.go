@@ -96,9 +96,18 @@ func (c *Carrier[T]) late(t *T) error {
 // and returns the document as it then is, also beside an error. An expiry found on
 // the way is written, and the caller is told.
 func (c *Carrier[T]) Change(ctx context.Context, id string, decide func(*T, time.Time) error) (*T, error) {
-	var before State
+	t, before, err := c.change(ctx, id, decide)
+	if before != "" {
+		c.Told(ctx, t, before)
+	}
+	return t, err
+}
+
+// change is Change that tells nobody. before is the state until then, "" where nothing
+// was written or looked at.
+func (c *Carrier[T]) change(ctx context.Context, id string, decide func(*T, time.Time) error) (t *T, before State, err error) {
 	var kept error
-	t, err := c.Record.Update(ctx, id, func(t *T) error {
+	t, err = c.Record.Update(ctx, id, func(t *T) error {
 		kept = nil
 		now := c.Clock()
 		before = c.Of(t).State
@@ -115,13 +124,12 @@ func (c *Carrier[T]) Change(ctx context.Context, id string, decide func(*T, time
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, c.Unknown
+		return nil, "", c.Unknown
 	}
-	if err == nil {
-		c.Told(ctx, t, before)
-		err = kept
+	if err != nil {
+		return t, "", err
 	}
-	return t, err
+	return t, before, kept
 }
 
 // keptError is a refusal whose trace in the document is written nevertheless.
@@ -142,7 +150,8 @@ func (c *Carrier[T]) Confirm(ctx context.Context, t *T, jws string) (*T, error) 
 		if verified, err = c.Engine.Verify(ctx, &k.Confirmation, k.Device, jws); err != nil {
 			return nil, err
 		}
-		t, err = c.Change(ctx, c.Record.ID(t), func(t *T, now time.Time) error {
+		var before State
+		t, before, err = c.change(ctx, c.Record.ID(t), func(t *T, now time.Time) error {
 			k := c.Of(t)
 			if k.State != c.Asks {
 				verified = nil // another request of this holder was faster
@@ -151,23 +160,42 @@ func (c *Carrier[T]) Confirm(ctx context.Context, t *T, jws string) (*T, error) 
 			k.Confirmation.Accept(verified, now)
 			return c.Move(t, StateAccepted, now)
 		})
+		switch {
+		case err == nil && verified != nil:
+			return c.promptly(ctx, t, before, verified)
+		case before != "":
+			c.Told(ctx, t, before)
+		}
 		if err != nil {
 			return nil, err
 		}
 		k = c.Of(t)
 	}
-	if k.Confirmation.JWS == "" {
+	if k.Confirmation.AcceptedAt == nil {
 		return nil, c.late(t)
 	}
-	if verified == nil {
-		if err := c.Engine.SameSignature(&k.Confirmation, k.Device, jws); err != nil {
-			return nil, err
-		}
+	if err := c.Engine.SameSignature(&k.Confirmation, k.Device, jws); err != nil {
+		return nil, err
 	}
 	if k.State == StateAccepted {
-		return c.act(ctx, t, verified)
+		return c.act(ctx, t, nil)
 	}
 	return t, nil
+}
+
+// patience is how long an act may take before those who wait are told that the
+// signature was accepted. Nearly always it takes less, and what came of it says all.
+const patience = 150 * time.Millisecond
+
+// promptly does the act of a document that has just been accepted.
+func (c *Carrier[T]) promptly(ctx context.Context, t *T, before State, v *Verified) (*T, error) {
+	accepted := func() { c.Told(context.WithoutCancel(ctx), t, before) }
+	late := time.AfterFunc(patience, accepted)
+	done, err := c.act(ctx, t, v)
+	if late.Stop() && err != nil {
+		accepted() // nothing else tells it
+	}
+	return done, err
 }
 
 // act does the act that an accepted document owes, and writes into it what came of
@@ -188,6 +216,7 @@ func (c *Carrier[T]) act(ctx context.Context, t *T, v *Verified) (*T, error) {
 				return store.ErrUnchanged
 			case failed == nil:
 				k.Result = result
+				k.Confirmation.Shed()
 				return c.Move(t, StateConfirmed, now)
 			case Final(failed):
 				f := fault.Of(failed)

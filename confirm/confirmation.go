@@ -14,8 +14,10 @@ type Confirmation struct {
 	CSR []byte `json:"csr,omitempty"`
 	// Statement holds the canonical bytes. Once set it never changes.
 	Statement []byte `json:"statement,omitempty"`
-	// JWS is the accepted signature, AcceptedAt when it was accepted.
+	// JWS is the accepted signature, AcceptedAt when it was accepted. Once the act is
+	// done, the evidence alone holds it, and Signed is its SHA-256 (base64url).
 	JWS        string     `json:"jws,omitempty"`
+	Signed     string     `json:"signed,omitempty"`
 	AcceptedAt *time.Time `json:"accepted_at,omitempty"`
 	// SignerID is the certificate's fingerprint or, ByDevice, the device.
 	SignerID string `json:"signer_id,omitempty"`
@@ -48,7 +50,7 @@ func (c *Confirmation) StatementID() string {
 // Unissue takes a statement back that was made and never stored or shown: the
 // carrier found no room for it, and will issue another one later.
 func (c *Confirmation) Unissue() {
-	if c.JWS == "" {
+	if c.AcceptedAt == nil {
 		c.Statement, c.CSR, c.parsed = nil, nil, nil
 	}
 }

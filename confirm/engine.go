@@ -57,7 +57,7 @@ type Engine struct {
 	Config
 	byName   map[string]Purpose
 	byLetter map[byte]Purpose
-	evidence store.Record[Evidence]
+	evidence store.Record[kept]
 	proofs   *proofStore
 }
 
@@ -148,8 +148,8 @@ type Verified struct {
 	JWS      string
 	SignerID string
 	signer   Signer
-	checked  *trust.Checked // nil ByDevice
-	sigDER   []byte
+	sent     []*trust.Certificate // of the JWS's header
+	checked  *trust.Checked       // nil ByDevice
 }
 
 // Verify makes all the checks of the protocol, in its order, each with its own
@@ -166,7 +166,7 @@ func (e *Engine) Verify(ctx context.Context, c *Confirmation, device, compact st
 // the same statement by the same signer as the accepted one. ECDSA and SM2
 // signatures differ each time, so the texts need not be equal.
 func (e *Engine) SameSignature(c *Confirmation, device, compact string) error {
-	if compact == c.JWS {
+	if c.has(compact) {
 		return nil
 	}
 	v, _, err := e.signature(c, device, compact)
@@ -225,9 +225,8 @@ func (e *Engine) signature(c *Confirmation, device, compact string) (*Verified, 
 			return nil, nil, err
 		}
 		v.SignerID = leaf.Fingerprint()
-		v.signer.Certificate, v.signer.Chain = leaf, j.Chain
+		v.signer.Certificate, v.signer.Chain, v.sent = leaf, j.Chain, j.Chain
 	}
-	v.sigDER = j.SignatureDER()
 	if c.CSR != nil {
 		csr, err := trust.ParseCSR(c.CSR)
 		if err != nil {
@@ -283,6 +282,21 @@ func (e *Engine) standing(ctx context.Context, actor, subject string) error {
 // it together with its own change of state.
 func (c *Confirmation) Accept(v *Verified, at time.Time) {
 	c.JWS, c.SignerID, c.AcceptedAt = v.JWS, v.SignerID, &at
+}
+
+// has says whether this is the very JWS that was accepted.
+func (c *Confirmation) has(compact string) bool {
+	if c.JWS == "" {
+		return c.Signed == digest([]byte(compact))
+	}
+	return c.JWS == compact
+}
+
+// Shed lets go of a signature that the evidence holds.
+func (c *Confirmation) Shed() {
+	if c.JWS != "" {
+		c.Signed, c.JWS = digest([]byte(c.JWS)), ""
+	}
 }
 
 // Act does what was accepted: it makes every check again as of now, keeps the

@@ -93,7 +93,7 @@ func (s *Session) moved(now time.Time, t Times) {
 	case s.State.Over():
 		s.Typed, s.Link = nil, nil
 	}
-	if s.State == confirm.StateFailed && s.Confirmation.JWS != "" {
+	if s.State == confirm.StateFailed && s.Confirmation.AcceptedAt != nil {
 		e := s.audit(now, "session.failed")
 		e.Data["code"] = s.Failure.Code
 		s.Owe(e)

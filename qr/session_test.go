@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -38,6 +39,56 @@ func TestScanSignDone(t *testing.T) {
 	wantCode(t, err, nil)
 	if !bytes.Equal(ev.Statement, s.Confirmation.Statement) || len(ev.SignatureDER) == 0 || len(ev.Chain) != 2 {
 		t.Fatalf("the evidence is not whole: %d bytes of signature, %d certificates", len(ev.SignatureDER), len(ev.Chain))
+	}
+}
+
+// Who waits hears what came of the act; that the signature was accepted, only where the
+// act takes its time.
+func TestOnlySlowActsAreToldAccepted(t *testing.T) {
+	w := newWorld(t)
+	told := func() (states []confirm.State, s *qr.Session, jws string) {
+		p := w.start()
+		s = w.scan(p, "phone1")
+		page := w.qr.Watch(s.ID)
+		defer page.Close()
+		jws = w.sign(w.holder, s.Confirmation.Statement)
+		ended := make(chan error, 1)
+		go func() {
+			_, err := w.qr.Confirm(ctx, s.ID, "phone1", s.Claim(), jws)
+			ended <- err
+		}()
+		for {
+			news := (<-page.C).(*qr.Session)
+			states = append(states, news.State)
+			if news.State.Over() {
+				wantCode(t, <-ended, nil)
+				return states, news, jws
+			}
+		}
+	}
+	states, s, jws := told()
+	if !slices.Equal(states, []confirm.State{confirm.StateConfirmed}) {
+		t.Errorf("a quick act: %v", states)
+	}
+	// The evidence holds the signature from then on; the same one is known by its hash.
+	if c := &s.Confirmation; c.JWS != "" || c.Signed == "" {
+		t.Errorf("the ended session holds %+v", c)
+	}
+	for _, same := range []string{jws, w.sign(w.holder, s.Confirmation.Statement)} {
+		again, err := w.qr.Confirm(ctx, s.ID, "phone1", s.Claim(), same)
+		wantCode(t, err, nil)
+		if again.Result == nil || again.Result.ID != s.Result.ID {
+			t.Errorf("%+v", again.Result)
+		}
+	}
+	ev, err := w.engine.Evidence(ctx, s.StatementID())
+	wantCode(t, err, nil)
+	if ev.JWS != jws || !bytes.Equal(ev.Statement, s.Confirmation.Statement) || len(ev.Chain) < 2 {
+		t.Errorf("%+v", ev)
+	}
+	w.act.fail = func() error { time.Sleep(time.Second); return nil }
+	if states, _, _ = told(); !slices.Equal(states, []confirm.State{confirm.StateAccepted, confirm.StateConfirmed}) {
+		t.Errorf("a slow act: %v", states)
 	}
 }
 
