@@ -16,29 +16,30 @@ import (
 	"golang.org/x/term"
 
 	"certlink/account"
+	"certlink/program"
 	"certlink/trust/authority"
 )
 
 // offline are the settings of commands that open the store themselves. With the
 // embedded engine the server must be stopped: the store is locked otherwise.
 type offline struct {
-	settings
+	program.Settings
 }
 
-func (o *offline) accounts(ctx context.Context) (*program, error) {
-	s := &o.settings
-	if err := s.check(); err != nil {
+func (o *offline) accounts(ctx context.Context) (*program.Program, error) {
+	s := &o.Settings
+	if err := s.Check(); err != nil {
 		return nil, err
 	}
-	if err := s.prepare(); err != nil {
+	if err := s.Prepare(); err != nil {
 		return nil, err
 	}
-	p := &program{settings: *s}
+	p := &program.Program{Settings: *s}
 	origin := s.PublicOrigin
 	if origin == "" {
 		origin = "http://127.0.0.1"
 	}
-	return p, p.open(ctx, origin)
+	return p, p.Open(ctx, origin)
 }
 
 type adminCommand struct {
@@ -64,8 +65,8 @@ func (c *adminCreate) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer p.close()
-	a, err := p.accounts.CreateAccount(ctx, account.System("command line"), account.Person{
+	defer p.Close()
+	a, err := p.Accounts.CreateAccount(ctx, account.System("command line"), account.Person{
 		Login: c.Login, Name: c.Name, OrganisationName: c.Organisation, OrganisationCode: c.Code,
 		Roles: []account.Role{account.Role(c.Role)}, Password: password,
 	})
@@ -118,12 +119,12 @@ func (c *tokenCreate) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer p.close()
-	a, err := p.accounts.ByLogin(ctx, c.Login)
+	defer p.Close()
+	a, err := p.Accounts.ByLogin(ctx, c.Login)
 	if err != nil {
 		return err
 	}
-	secret, token, err := p.accounts.CreateToken(ctx, account.System("command line"), a.ID, c.Label, c.Life)
+	secret, token, err := p.Accounts.CreateToken(ctx, account.System("command line"), a.ID, c.Label, c.Life)
 	if err != nil {
 		return err
 	}
@@ -137,19 +138,19 @@ type authorityCommand struct {
 }
 
 type authorityCreate struct {
-	settings
+	program.Settings
 	Organisation string `required:"" help:"Name of the organisation that runs the authority; it stands in every certificate."`
 }
 
 // Run is certlink authority create.
 func (c *authorityCreate) Run() error {
-	if err := c.settings.check(); err != nil {
+	if err := c.Settings.Check(); err != nil {
 		return err
 	}
-	if err := c.settings.prepare(); err != nil {
+	if err := c.Settings.Prepare(); err != nil {
 		return err
 	}
-	passphrase, err := readSecretFile(c.AuthorityPassphrase)
+	passphrase, err := program.ReadSecretFile(c.AuthorityPassphrase)
 	if err != nil {
 		return fmt.Errorf("CERTLINK_AUTHORITY_PASSPHRASE_FILE: %w", err)
 	}

@@ -28,8 +28,8 @@ func (c *certificateRevoke) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer p.close()
-	certificates := mobilecert.NewCertificates(mobilecert.Config{Store: p.store, Clock: p.clock})
+	defer p.Close()
+	certificates := mobilecert.NewCertificates(mobilecert.Config{Store: p.Store, Clock: p.Clock})
 	id := c.ID
 	if id == "" {
 		found, err := certificates.BySerial(ctx, c.Serial)

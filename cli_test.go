@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"certlink/ukey/ukeytest"
 )
 
 func TestMain(m *testing.M) {
@@ -14,7 +16,12 @@ func TestMain(m *testing.M) {
 
 // The scripts in testdata/cli are what an operator meets at the command line.
 func TestCommandLine(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata/cli", Cmds: map[string]func(*testscript.TestScript, bool, []string){
+	testscript.Run(t, testscript.Params{Dir: "testdata/cli", Setup: func(e *testscript.Env) error {
+		for _, name := range []string{"FIRST", "SECOND", "NOBODY"} {
+			e.Setenv(name, ukeytest.FreePort(t))
+		}
+		return nil
+	}, Cmds: map[string]func(*testscript.TestScript, bool, []string){
 		// waitready ADDR waits until a server answers there.
 		"waitready": func(ts *testscript.TestScript, _ bool, args []string) {
 			for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {

@@ -10,10 +10,9 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
-)
 
-// version is set by the release build.
-var version = "0.1.0"
+	"certlink/program"
+)
 
 type commands struct {
 	Serve       serveCommand       `cmd:"" default:"withargs" help:"Run the server."`
@@ -29,7 +28,7 @@ type commands struct {
 type versionCommand struct{}
 
 func (versionCommand) Run() error {
-	fmt.Println("certlink", version)
+	fmt.Println("certlink", program.Version)
 	return nil
 }
 

@@ -18,10 +18,11 @@ import (
 	"certlink/account"
 	"certlink/internal/garbage"
 	"certlink/internal/lan"
+	"certlink/program"
 )
 
 type serveCommand struct {
-	settings
+	program.Settings
 	CPUProfile string `hidden:"" name:"cpu-profile" type:"path" help:"File to write a CPU profile to, for developers."`
 }
 
@@ -35,11 +36,11 @@ func (c *serveCommand) Run(ctx context.Context) error {
 }
 
 func (c *serveCommand) serve(ctx context.Context) error {
-	s := &c.settings
-	if err := s.check(); err != nil {
+	s := &c.Settings
+	if err := s.Check(); err != nil {
 		return err
 	}
-	if err := s.prepare(); err != nil {
+	if err := s.Prepare(); err != nil {
 		return err
 	}
 	log := logger(s.LogFormat)
@@ -50,24 +51,24 @@ func (c *serveCommand) serve(ctx context.Context) error {
 		return err
 	}
 	defer stop()
-	ln, origin, note, err := s.listen(ctx)
+	ln, origin, note, err := listen(ctx, s)
 	if err != nil {
 		return err
 	}
-	p := &program{settings: *s, log: log}
-	if err := p.open(ctx, origin); err != nil {
+	p := &program.Program{Settings: *s, Log: log}
+	if err := p.Open(ctx, origin); err != nil {
 		ln.Close()
 		return err
 	}
 	if s.Demo {
-		if err := p.accounts.EnsureDemo(ctx); err != nil {
+		if err := p.Accounts.EnsureDemo(ctx); err != nil {
 			ln.Close()
-			p.close()
+			p.Close()
 			return err
 		}
 	}
-	fmt.Println(greeting(origin, p.accounts.DemoLogins()) + note)
-	return p.run(ctx, ln)
+	fmt.Println(greeting(origin, p.Accounts.DemoLogins()) + note)
+	return p.Run(ctx, ln)
 }
 
 func logger(format string) *slog.Logger {
@@ -78,9 +79,9 @@ func logger(format string) *slog.Logger {
 }
 
 // listen opens the socket, plain or TLS, and says at which origin.
-func (s *settings) listen(ctx context.Context) (ln net.Listener, origin, note string, err error) {
+func listen(ctx context.Context, s *program.Settings) (ln net.Listener, origin, note string, err error) {
 	if s.LAN {
-		return s.listenLAN(ctx)
+		return listenLAN(ctx, s)
 	}
 	raw, err := listenTCP(s.Addr)
 	if err != nil {
@@ -106,7 +107,7 @@ func (s *settings) listen(ctx context.Context) (ln net.Listener, origin, note st
 
 // listenLAN serves HTTPS on this machine's address in the local network, and
 // the root certificate for the phone in plain HTTP one port further.
-func (s *settings) listenLAN(ctx context.Context) (net.Listener, string, string, error) {
+func listenLAN(ctx context.Context, s *program.Settings) (net.Listener, string, string, error) {
 	address, err := lan.Address()
 	if err != nil {
 		return nil, "", "", err
@@ -157,7 +158,7 @@ func listenTCP(addr string) (net.Listener, error) {
 // greeting is what a newcomer needs to go on.
 func greeting(origin string, demo []account.DemoLogin) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n  certlink %s\n\n  网页 / portal    %s/portal/\n  手机 / phone     %s/phone/\n  接口 / API       %s/docs\n", version, origin, origin, origin)
+	fmt.Fprintf(&b, "\n  certlink %s\n\n  网页 / portal    %s/portal/\n  手机 / phone     %s/phone/\n  接口 / API       %s/docs\n", program.Version, origin, origin, origin)
 	if len(demo) > 0 {
 		fmt.Fprintf(&b, "\n  演示模式，请勿用于真实证书 / demo mode, never for real certificates\n")
 		for _, l := range demo {

@@ -1,0 +1,166 @@
+package browser
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-rod/rod"
+
+	"certlink/confirm"
+	"certlink/mobilecert"
+	"certlink/program"
+	"certlink/program/programtest"
+	"certlink/push"
+	"certlink/push/fcm"
+	"certlink/push/fcm/fcmtest"
+)
+
+// A statement reaches the phone without a code: by the app's open stream and, while
+// the app is shut, by a push through FCM's API, after which it is found in the inbox.
+func TestPromptsReachThePhone(t *testing.T) {
+	t.Parallel()
+	google := fcmtest.New(t)
+	p, origin := programtest.Serve(t, func(p *program.Program) {
+		p.Settings.FCM, p.FCMOptions = google.Credentials(t), google.Options()
+	})
+	b := browser(t, nil)
+	phone := open(t, b, "phone", origin+"/phone/", 360, 760)
+	phone.tab = true
+	phone.click("start")
+	phone.see("tab-scan")
+	app := phone.collectHere(t, b, origin)
+	h := holderOf(t, p, "lina")
+
+	t.Run("by its open stream", func(t *testing.T) {
+		app.home()
+		app.click("tab-certs")
+		h.ask(t, "first")
+		app.see("arrived")
+		app.reads("有新的待确认请求")
+		if n := app.see("inbox-badge").MustText(); !strings.HasPrefix(strings.TrimSpace(n), "1") {
+			t.Errorf("the badge says %q", n)
+		}
+		app.shot("phone-20-arrived")
+		app.click("arrived-open")
+		app.shot("phone-21-prompt")
+		app.chooseAndConfirm("李娜")
+		app.typePIN(programtest.DemoPIN)
+		app.attribute("result", "data-state", "confirmed")
+		h.bound(t)
+	})
+	t.Run("by FCM, the app being shut", func(t *testing.T) {
+		h.unbind(t)
+		for _, tab := range []*person{phone, app} { // an open stream would need no push
+			tab.must(tab.page.Navigate("about:blank"))
+		}
+		ctx := context.Background()
+		if err := p.Phones.SetChannels(ctx, h.device, []push.PhoneChannel{{Kind: fcm.Kind, Token: "registration-token", On: true}}); err != nil {
+			t.Fatal(err)
+		}
+		before := len(google.Sent()) // the unbinding may be told as well
+		h.ask(t, "second")
+		sent := waitForPush(t, google, before, "second")
+		for _, secret := range []string{"李娜", "王敏", "huixin", "汇信", "statement", "nonce", origin} {
+			if strings.Contains(sent.Raw, secret) {
+				t.Errorf("the push holds %q: %s", secret, sent.Raw)
+			}
+		}
+		app.must(app.page.Navigate(origin + "/phone/#/inbox"))
+		app.see("inbox-item")
+		app.shot("phone-22-inbox")
+		app.click("inbox-item")
+		app.chooseAndConfirm("李娜")
+		app.typePIN(programtest.DemoPIN)
+		app.attribute("result", "data-state", "confirmed")
+		h.bound(t)
+	})
+}
+
+func waitForPush(t *testing.T, google *fcmtest.Server, before int, id string) fcmtest.Sent {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		for _, s := range google.Sent()[min(before, len(google.Sent())):] {
+			if s.Data["id"] == id {
+				return s
+			}
+		}
+	}
+	t.Fatalf("FCM was sent %d messages, none about %s", len(google.Sent()), id)
+	return fcmtest.Sent{}
+}
+
+// collectHere signs in on the portal in the same browser and collects a demo
+// certificate on this phone.
+func (phone *person) collectHere(t *testing.T, b *rod.Browser, origin string) *person {
+	t.Helper()
+	portal := open(t, b, "portal", origin+"/portal/", 1280, 860)
+	portal.tab = true
+	portal.signInAs("lina")
+	portal.click("nav-apply")
+	portal.click("product-demo-p256")
+	portal.click("claim-demo")
+	app := portal.openHere(b)
+	app.see("match-digits")
+	app.digits(portal)
+	app.click("confirm")
+	app.see("pin-choose")
+	app.typePIN(programtest.DemoPIN)
+	app.attribute("pin-choose", "data-step", "repeat")
+	app.typePIN(programtest.DemoPIN)
+	app.attribute("result", "data-state", "confirmed")
+	return app
+}
+
+// askedHolder is somebody whose phone holds a certificate.
+type askedHolder struct {
+	p      *program.Program
+	me     confirm.Party
+	device string
+}
+
+func holderOf(t *testing.T, p *program.Program, login string) *askedHolder {
+	t.Helper()
+	ctx := context.Background()
+	who := programtest.Person(t, p, login)
+	list, _, err := p.Certificates.ListByAccount(ctx, who.ID, "", 10)
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%d certificates, %v", len(list), err)
+	}
+	me := confirm.Party{ID: who.ID, Name: who.Name, OrganisationID: who.OrganisationID, Organisation: who.Organisation}
+	return &askedHolder{p, me, list[0].Device}
+}
+
+func (h *askedHolder) ask(t *testing.T, id string) {
+	t.Helper()
+	prompt, err := h.p.Prompts.Open(context.Background(), push.PromptRequest{ID: id, Device: h.device, Request: confirm.Request{
+		Purpose: "bind", Actor: h.me, Subject: h.me, Params: map[string]string{"provider": "huixin"},
+		Requester: confirm.Requester{IP: "192.0.2.7", Browser: "Chrome / Windows"},
+	}})
+	if err != nil || prompt.State != push.PromptOpen {
+		t.Fatalf("%+v, %v", prompt, err)
+	}
+}
+
+func (h *askedHolder) bound(t *testing.T) {
+	t.Helper()
+	list, err := h.p.Bindings.Active(context.Background(), h.me.ID)
+	if err != nil || len(list) != 1 || list[0].Device != h.device {
+		t.Fatalf("%+v, %v", list, err)
+	}
+}
+
+func (h *askedHolder) unbind(t *testing.T) {
+	t.Helper()
+	ctx := context.Background()
+	list, err := h.p.Bindings.Active(ctx, h.me.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range list {
+		if _, err := h.p.Bindings.Unbind(ctx, mobilecert.Who{Account: h.me.ID, Name: h.me.Name, Organisation: h.me.OrganisationID}, b.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
