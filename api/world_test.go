@@ -456,7 +456,7 @@ func (w *world) settle() {
 		effect.Audit: audit.New(w.store).Carry, cashier.EffectOrder: w.apps.CarryOrder, effect.Mail: done, qr.EffectNotMe: w.qr.CarryNotMe, effect.Webhook: done, effect.Push: done,
 		push.EffectPromptEnded: w.prompts.CarryEnded, push.EffectPrompt: w.prompts.Carry, mobilecert.EffectIssued: w.apps.CarryIssued,
 		mobilecert.EffectSupersede: w.renewals.CarrySuccessor, mobilecert.EffectRevoked: w.renewals.CarryRevoked, bids.EffectGuard: w.bids.CarryGuard,
-		bids.EffectAcknowledged: w.renewals.CarryAcknowledged, cashier.EffectCompleted: w.orders.CarryCompleted, cashier.EffectRefund: w.orders.CarryRefund, identity.EffectChecked: w.carryChecked,
+		bids.EffectAcknowledged: w.renewals.CarryAcknowledged, renewal.EffectErased: w.renewals.CarryErased, cashier.EffectCompleted: w.orders.CarryCompleted, cashier.EffectRefund: w.orders.CarryRefund, identity.EffectChecked: w.carryChecked,
 	}).Run(ctx))
 }
 

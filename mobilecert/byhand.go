@@ -181,7 +181,6 @@ func (v *Certificates) Decline(ctx context.Context, id, reason string, by Actor)
 		if err := c.move(Declined, now, by, "", reason); err != nil {
 			return err
 		}
-		c.Sealed, c.Request = "", nil
 		c.Owe(effect.New(effect.Push, now, map[string]string{"key": "certificate_declined", "account": c.Account.ID, "device": c.Device, "certificate": c.ID}))
 		return nil
 	})

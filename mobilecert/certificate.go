@@ -5,6 +5,7 @@ import (
 
 	"certlink/confirm"
 	"certlink/internal/effect"
+	"certlink/internal/retain"
 	"certlink/internal/seal"
 	"certlink/store"
 )
@@ -100,8 +101,10 @@ type Certificate struct {
 	// Reason is why it was revoked.
 	Reason Reason `json:"reason,omitempty"`
 	// Successor is the issuance that superseded it.
-	Successor string  `json:"successor,omitempty"`
-	History   []Event `json:"history"`
+	Successor string `json:"successor,omitempty"`
+	// ErasedAt is when it was forgotten whom it was about; see Erase.
+	ErasedAt *time.Time `json:"erased_at,omitempty"`
+	History  []Event    `json:"history"`
 	effect.Owing
 }
 
@@ -128,6 +131,11 @@ func (c *Certificate) move(to CertificateState, at time.Time, by Actor, evidence
 		}
 	case Waiting:
 		c.WaitingSince = &at
+	case Declined: // the numbers and the request are of no use any more
+		c.EndedAt, c.Sealed, c.Request = &at, "", nil
+		if c.Twin != nil {
+			c.Twin.Sealed = ""
+		}
 	case Revoked: // its holder is told, whoever did it
 		c.EndedAt = &at
 		c.Owe(effect.New(EffectRevoked, at, map[string]string{"certificate": c.ID}))
@@ -195,6 +203,7 @@ var certificateCollection = store.Collection{Name: "certificates", Indexes: []st
 	{Name: "twin_key", Unique: true},  // as key, for encryption certificates
 	{Name: "twin_serial"},             // as serial
 	{Name: seal.StaleIndex},
+	{Name: retain.Index}, // while nothing has come of it
 	{Name: effect.Index},
 }}
 
@@ -208,7 +217,7 @@ func certificateRecord(s store.Store) store.Record[Certificate] {
 				"organisation": store.Key(c.Account.OrganisationID, store.TimeKey(c.CreatedAt)),
 				effect.Index:   owing(&c.Owing),
 			}
-			ix[seal.StaleIndex] = certificatePlaces.Keys(c)
+			ix[seal.StaleIndex], ix[retain.Index] = certificatePlaces.Keys(c), c.waits()
 			if c.Twin != nil {
 				ix["twin_key"] = c.Twin.Key
 			}
@@ -229,6 +238,9 @@ func certificateRecord(s store.Store) store.Record[Certificate] {
 			case Waiting:
 				ix["waiting"], ix["asked"] = store.TimeKey(*c.WaitingSince), store.Key(c.Device, store.TimeKey(c.CreatedAt))
 			case Declined:
+				if c.ErasedAt != nil {
+					break // nobody's any more
+				}
 				ix["asked"] = store.Key(c.Device, store.TimeKey(c.CreatedAt))
 			default:
 				if c.Device != "" {

@@ -107,6 +107,7 @@ func (t till) Open(ctx context.Context, r renewal.OrderRequest) (string, error) 
 func (p *Program) renewalHandlers() map[string]push.Handler {
 	return map[string]push.Handler{
 		mobilecert.EffectSupersede: p.Renewals.CarrySuccessor,
+		renewal.EffectErased:       p.Renewals.CarryErased,
 		mobilecert.EffectRevoked:   p.Renewals.CarryRevoked,
 		bids.EffectGuard:           p.Bids.CarryGuard,
 		bids.EffectAcknowledged:    p.Renewals.CarryAcknowledged,

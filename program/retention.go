@@ -10,8 +10,8 @@ import (
 
 // retentionSettings say how long personal data is kept.
 type retentionSettings struct {
-	Days     int `name:"retain-days" env:"CERTLINK_RETAIN_DAYS" default:"1825" help:"Days after the end of a certificate, or after an invoice, for which the personal data of its application is kept; 0 keeps it."`
-	IdleDays int `name:"retain-idle-days" env:"CERTLINK_RETAIN_IDLE_DAYS" default:"365" help:"Days for which withdrawn and unfinished applications, and saved titles and recipients of invoices that nobody uses, are kept; 0 keeps them."`
+	Days     int `name:"retain-days" env:"CERTLINK_RETAIN_DAYS" default:"1825" help:"Days after the end of a certificate, or after an invoice, for which the personal data of its application and its renewals is kept; 0 keeps it."`
+	IdleDays int `name:"retain-idle-days" env:"CERTLINK_RETAIN_IDLE_DAYS" default:"365" help:"Days for which withdrawn and unfinished applications, renewals that came to nothing, declined certificate requests, and saved titles and recipients of invoices that nobody uses, are kept; 0 keeps them."`
 }
 
 func (s *retentionSettings) check(bad func(string, ...any)) {
@@ -30,5 +30,5 @@ func (s *retentionSettings) terms() retain.Terms {
 // erase takes the personal data out of what has been kept long enough.
 func (p *Program) erase(ctx context.Context) error {
 	terms := p.Settings.Retention.terms()
-	return errors.Join(p.Applications.Erase(ctx, terms), p.invoices.Erase(ctx, terms))
+	return errors.Join(p.Applications.Erase(ctx, terms), p.Renewals.Erase(ctx, terms), p.Certificates.Erase(ctx, terms), p.invoices.Erase(ctx, terms))
 }

@@ -12,10 +12,10 @@ import (
 // next lists every transition there is.
 var next = map[State][]State{
 	Draft:    {Identity, Payment, Review, Making, Withdrawn},
-	Identity: {Payment, Review, Making, Draft, Withdrawn},
+	Identity: {Payment, Review, Making, Draft, Withdrawn, Issued},
 	Payment:  {Review, Making, Draft, Withdrawn},
 	Review:   {Making, Rejected, Payment, Withdrawn},
-	Rejected: {Identity, Payment, Review, Withdrawn},
+	Rejected: {Identity, Payment, Review, Withdrawn, Issued},
 	Making:   {Issued},
 	Issued:   {Identity}, // another in place of a revoked one
 }
@@ -71,7 +71,7 @@ func (a *Application) move(x act, to State, at time.Time, by mobilecert.Actor, n
 	if to == Issued && a.Shipment != nil && a.Shipment.Carrier != Pickup {
 		key = "application_shipped"
 	}
-	if key != "" {
+	if key != "" && x.name != giveUp.name {
 		a.Owe(effect.New(effect.Push, at, map[string]string{"key": key, "account": a.Account.ID, "application": a.ID}))
 	}
 	return nil

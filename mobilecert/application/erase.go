@@ -18,11 +18,15 @@ import (
 // and files, the uploads that it named, by comma. What lies elsewhere goes then.
 const EffectErased = "application.erased"
 
-// system is who acts when time does.
-var system = mobilecert.Actor{ID: "system"}
-
 // lapse withdraws what its applicant has left lying, before anything was paid.
 var lapse = act{"application.lapsed", []State{Draft, Identity, Payment, Rejected}, ErrNotWithdrawable}
+
+// giveUp ends another certificate in place of a lost one that its holder does not go on
+// with: the application is again what it was, and another can be asked for anew.
+var giveUp = act{"application.replacement_lapsed", []State{Identity, Rejected, Making}, ErrNotReplaceable}
+
+// replacing says whether its holder is to go on with such a one.
+func (a *Application) replacing() bool { return a.Replaces != "" && a.may(giveUp) == nil }
 
 // waits is the value of retain.Index: since when an application waits for being
 // erased, "" where it does not. One that is being decided or made, or that is paid for
@@ -36,7 +40,7 @@ func (a *Application) waits() string {
 			since = *a.TermEnds
 		}
 		return retain.Finished(since)
-	case a.State == Withdrawn, slices.Contains(lapse.from, a.State) && a.Money.PaidAt == nil && a.Replaces == "":
+	case a.State == Withdrawn, a.replacing(), slices.Contains(lapse.from, a.State) && a.Money.PaidAt == nil && a.Replaces == "":
 		since := a.Since
 		if a.TouchedAt != nil && a.TouchedAt.After(since) {
 			since = *a.TouchedAt
@@ -68,7 +72,12 @@ func (s *Service) Erase(ctx context.Context, terms retain.Terms) error {
 
 func (s *Service) eraseOne(ctx context.Context, a *Application, now time.Time, terms retain.Terms) error {
 	due, ends := a.waits(), time.Time{}
-	if a.State == Issued {
+	if a.replacing() { // what an authority was asked for is waited for
+		if claimed, err := s.cfg.Certificates.Claimed(ctx, a.ID, a.Replaces); err != nil || claimed {
+			return err
+		}
+	}
+	if a.State == Issued || a.replacing() {
 		switch c, err := s.current(ctx, a); {
 		case errors.Is(err, mobilecert.ErrCertificateUnknown):
 		case err != nil:
@@ -81,6 +90,13 @@ func (s *Service) eraseOne(ctx context.Context, a *Application, now time.Time, t
 		if a.waits() != due {
 			return store.ErrUnchanged // somebody has done something about it meanwhile
 		}
+		if a.replacing() {
+			a.Replaces, a.Proof = "", Proof{}
+			if !ends.IsZero() {
+				a.TermEnds = &ends
+			}
+			return a.move(giveUp, Issued, now, mobilecert.System, "")
+		}
 		if ends.After(now.Add(-terms.Finished)) {
 			a.TermEnds = &ends // the index moves on
 			return nil
@@ -92,10 +108,10 @@ func (s *Service) eraseOne(ctx context.Context, a *Application, now time.Time, t
 
 func (a *Application) erase(now time.Time) error {
 	if a.State != Issued && a.State != Withdrawn {
-		if err := a.move(lapse, Withdrawn, now, system, ""); err != nil {
+		if err := a.move(lapse, Withdrawn, now, mobilecert.System, ""); err != nil {
 			return err
 		}
-		a.refund(now, system) // closes an order that nobody has paid
+		a.refund(now, mobilecert.System) // closes an order that nobody has paid
 	}
 	files := a.files()
 	a.Holder, a.Sealed, a.Files, a.Reasons, a.Shipment = "", "", nil, nil, nil
@@ -113,7 +129,7 @@ func (a *Application) erase(now time.Time) error {
 		a.Terms.By.Name = ""
 	}
 	a.ErasedAt = &now
-	a.happened("application.erased", now, system, "")
+	a.happened("application.erased", now, mobilecert.System, "")
 	a.Owe(effect.New(EffectErased, now, map[string]string{"application": a.ID, "files": strings.Join(files, ",")}))
 	return nil
 }

@@ -3,11 +3,13 @@ package application
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"certlink/internal/effect"
 	"certlink/internal/retain"
+	"certlink/mobilecert"
 	"certlink/mobilecert/identity"
 	"certlink/store"
 	"certlink/store/storetest"
@@ -117,6 +119,93 @@ func TestErase(t *testing.T) {
 	check(t, w.Erase(ctx, retain.Terms{}))
 	if w.now(waiting.ID).ErasedAt != nil {
 		t.Error("erased without a term")
+	}
+}
+
+// lost is issued, and another is asked for in place of the certificate, whose phone is
+// lost.
+func (w *world) lost() *Application {
+	w.t.Helper()
+	a := w.decided(w.paidFor("huixin-mobile"))
+	c, err := w.certs.Import(ctx, mobilecert.Import{ID: "c" + a.ID, DER: w.leaf(idLi), Provider: "huixin", Product: a.Product,
+		Medium: mobilecert.Mobile, Account: a.Account, Person: idLi, CreditCode: code1, Grant: a.ID, By: reviewer})
+	check(w.t, err)
+	w.relay()
+	_, err = w.certs.Revoke(ctx, c.ID, reviewer, mobilecert.KeyCompromise)
+	check(w.t, err)
+	a, err = w.Replace(ctx, w.who("li"), a.ID)
+	check(w.t, err)
+	return a
+}
+
+// Another certificate in place of a lost one, that its holder does not go on with, is
+// given up after the shorter time, and can be asked for again; all goes after the longer
+// one from the end of the lost one.
+func TestEraseReplacements(t *testing.T) {
+	w := newWorld(t)
+	lying, verified, asked := w.lost(), w.lost(), w.lost()
+	revoked := w.clock.Now()
+	w.verify(verified.ID)
+	w.is(verified.ID, Making)
+	w.verify(asked.ID)
+	// The authority has its request.
+	_, err := w.certs.Import(ctx, mobilecert.Import{ID: "another", DER: w.leaf(idLi), Provider: "huixin", Product: asked.Product,
+		Medium: mobilecert.Mobile, Account: asked.Account, Person: idLi, CreditCode: code1, Grant: asked.ID, Replaces: asked.Replaces, By: reviewer})
+	check(t, err)
+	all := []*Application{lying, verified, asked}
+	sweep := func(want ...State) {
+		t.Helper()
+		for range 2 {
+			check(t, w.Erase(ctx, terms))
+		}
+		for i, a := range all {
+			w.is(a.ID, want[i])
+		}
+	}
+	w.clock.Advance(364 * day)
+	sweep(Identity, Making, Making)
+	w.clock.Advance(2 * day)
+	sweep(Issued, Issued, Making)
+	told := 0
+	for _, e := range w.now(verified.ID).Pending {
+		if e.Data["key"] == "application_issued" {
+			told++
+		}
+	}
+	if now := w.now(verified.ID); now.Replaces != "" || now.Proof.VerifiedAt != nil || told != 1 || !strings.HasSuffix(acts(now), " replacement_lapsed") {
+		t.Errorf("%+v, told %d times, %s", now.Proof, told, acts(now))
+	}
+	w.clock.Advance(revoked.Add(1824 * day).Sub(w.clock.Now()))
+	sweep(Issued, Issued, Making)
+	if now := w.now(lying.ID); now.ErasedAt != nil {
+		t.Error("erased within five years")
+	}
+	w.clock.Advance(2 * day)
+	sweep(Issued, Issued, Making)
+	w.relay()
+	if now := w.now(lying.ID); now.ErasedAt == nil || now.Holder != "" {
+		t.Errorf("%+v", now)
+	}
+}
+
+func TestKilledWhileGivingUpReplacements(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		w := newWorld(t)
+		lying, other := w.lost(), w.lost()
+		w.clock.Advance(366 * day)
+		alive := w.store
+		w.store = storetest.NewMortal(alive, 1, after)
+		if err := w.start(key1).Erase(ctx, terms); err == nil {
+			t.Fatal("it did not die")
+		}
+		w.store = alive
+		w.start(key1)
+		check(t, w.Erase(ctx, terms))
+		for _, a := range []*Application{lying, other} {
+			if now := w.is(a.ID, Issued); strings.Count(acts(now), "replacement_lapsed") != 1 || now.ErasedAt != nil {
+				t.Errorf("after %v, given up so: %s", after, acts(now))
+			}
+		}
 	}
 }
 

@@ -13,11 +13,7 @@ func (s *Service) current(ctx context.Context, a *Application) (*mobilecert.Cert
 	if a.Certificate == "" {
 		return nil, nil
 	}
-	c, err := s.cfg.Certificates.Get(ctx, a.Certificate)
-	for err == nil && c.Successor != "" {
-		c, err = s.cfg.Certificates.Get(ctx, c.Successor)
-	}
-	return c, err
+	return s.cfg.Certificates.Last(ctx, a.Certificate)
 }
 
 // replaceable says whether another mobile certificate may be had in the place of this

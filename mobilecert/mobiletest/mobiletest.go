@@ -35,8 +35,8 @@ type People struct{ all map[string]mobilecert.Person }
 
 // The numbers are made up, with right check characters.
 const (
-	IDWang = "330102199003070013"
-	IDLi   = "330102198811230027"
+	IDWang = "330102199003070019"
+	IDLi   = "330102198811230020"
 	Code1  = "91330100MA2B1C3D43"
 	Code2  = "91330200MA2E4F5G64"
 )

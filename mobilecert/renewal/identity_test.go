@@ -72,7 +72,7 @@ func TestPagesOfTheUnprovedAreFull(t *testing.T) {
 		func(n *renewal.Renewal) { n.Identity = &renewal.Identity{Method: "mail", At: now} },
 		func(n *renewal.Renewal) { n.State, n.Attempt = renewal.Extending, &renewal.Attempt{Since: now} },
 		func(n *renewal.Renewal) { n.State = renewal.Payment },
-		func(n *renewal.Renewal) { n.State, n.LookAt = renewal.Refunded, nil },
+		func(n *renewal.Renewal) { n.State, n.LookAt, n.EndedAt = renewal.Refunded, nil, &now },
 	}
 	for i := range 150 {
 		id := fmt.Sprintf("n%03d", i)

@@ -12,6 +12,7 @@ import (
 
 	"certlink/confirm"
 	"certlink/internal/effect"
+	"certlink/internal/retain"
 	"certlink/mobilecert"
 	"certlink/store"
 )
@@ -104,8 +105,12 @@ type Renewal struct {
 	// between payment and extension.
 	Identity *Identity `json:"identity,omitempty"`
 	// Face is the check by which the holder proves it, where they do it by themselves.
-	Face    *Face              `json:"face,omitempty"`
-	History []mobilecert.Event `json:"history"`
+	Face *Face `json:"face,omitempty"`
+	// TermEnds is when the last certificate that came of it ends, as it was when
+	// somebody last looked; see Erase.
+	TermEnds *time.Time         `json:"term_ends,omitempty"`
+	ErasedAt *time.Time         `json:"erased_at,omitempty"`
+	History  []mobilecert.Event `json:"history"`
 	effect.Owing
 }
 
@@ -215,6 +220,7 @@ var collection = store.Collection{Name: "renewals", Indexes: []store.Index{
 	{Name: "awaited"},                   // since it is paid, while a token's new certificate can be handed in
 	{Name: "unextended"},                // since when it is paid, until it is extended
 	{Name: "unidentified"},              // from when its holder must be identified, while they are not
+	{Name: retain.Index},
 	{Name: effect.Index},
 }}
 
@@ -239,6 +245,7 @@ func record(s store.Store) store.Record[Renewal] {
 			if r.unidentified() {
 				ix["unidentified"] = store.TimeKey(r.Certificate.NotAfter)
 			}
+			ix[retain.Index] = r.waits()
 			if at := r.awaited(); at != "" {
 				ix["awaited"] = at
 			}

@@ -14,6 +14,7 @@ import (
 	"certlink/internal/fault"
 	"certlink/mobilecert"
 	"certlink/mobilecert/bids"
+	"certlink/mobilecert/identity"
 	"certlink/mobilecert/mobiletest"
 	"certlink/mobilecert/renewal"
 	"certlink/mobilecert/renewal/site/sandbox"
@@ -25,7 +26,7 @@ import (
 var ctx = context.Background()
 
 func schema() []store.Collection {
-	return slices.Concat(mobilecert.Collections(), confirm.Collections(), bids.Collections(), renewal.Collections(), cashier.Collections(), push.Collections())
+	return slices.Concat(mobilecert.Collections(), confirm.Collections(), bids.Collections(), renewal.Collections(), identity.Collections(), cashier.Collections(), push.Collections())
 }
 
 // process is one server: the rooms that a renewal goes through, and the relay
@@ -58,7 +59,7 @@ func newWorld(t *testing.T, change ...func(*world)) *world {
 	w := &world{key: renewal.NewKey, sent: map[crypto.Signer][]byte{}}
 	granted := &lazy{}
 	defer func() { granted.w = w }()
-	w.World = mobiletest.New(t, slices.Concat(bids.Collections(), renewal.Collections(), cashier.Collections(), push.Collections(), sandbox.Collections())...)
+	w.World = mobiletest.New(t, slices.Concat(bids.Collections(), renewal.Collections(), identity.Collections(), cashier.Collections(), push.Collections(), sandbox.Collections())...)
 	w.Grants = granted
 	for _, f := range change {
 		f(w)
@@ -96,6 +97,7 @@ func (w *world) start(s store.Store) *process {
 		p.ledger = bids.New(bids.Config{Store: s, Clock: w.Clock.Now, Catalogue: w.Cat, Certificates: v.Certificates, Bindings: v.Bindings})
 		p.renewals = renewal.New(renewal.Config{
 			Store: s, Clock: w.Clock.Now, Catalogue: w.Cat, Certificates: v.Certificates, Bindings: v.Bindings, Bids: p.ledger, Orders: till{p.orders}, Site: w.site,
+			Faces: identity.New(identity.Config{Store: s, Clock: w.Clock.Now, Seal: v.Config.Seal, Checker: faces{}}),
 			Terms: func(product string) (renewal.Terms, bool) {
 				return renewal.Terms{PriceFen: w.price, Term: 365 * 24 * time.Hour, Key: w.key, Name: mobilecert.Name{ZH: "移动证书"}}, product != "foreign"
 			},
@@ -128,7 +130,7 @@ func (w *world) start(s store.Store) *process {
 			}
 			return p.renewals.CarryIssued(ctx, e)
 		}, mobilecert.EffectSupersede: p.renewals.CarrySuccessor, mobilecert.EffectRevoked: p.renewals.CarryRevoked,
-		bids.EffectGuard: p.ledger.CarryGuard, bids.EffectAcknowledged: p.renewals.CarryAcknowledged,
+		renewal.EffectErased: p.renewals.CarryErased, identity.EffectChecked: p.renewals.CarryChecked, bids.EffectGuard: p.ledger.CarryGuard, bids.EffectAcknowledged: p.renewals.CarryAcknowledged,
 	})
 	return p
 }

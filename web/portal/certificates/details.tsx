@@ -14,7 +14,7 @@ export function custody(x: CertificateRecord): string {
 
 export function CertificateDetails({ record: x, onClose, onRevoke }: { record: CertificateRecord; onClose: () => void; onRevoke: () => void }) {
   const rows: [string, string, boolean?][] = [
-    [c('holder'), `${visible(x.holder_name)}${x.organisation_name ? ` · ${visible(x.organisation_name)}` : ''}`],
+    [c('holder'), [x.holder_name, x.organisation_name].filter(Boolean).map(visible).join(' · ')],
     [c('product'), `${either(x.product_name.zh, x.product_name.en)} · ${mediumName(x.medium)}`],
     [either('CA服务商', 'Provider'), providerName(x.provider)],
     [c('account'), visible(x.account.name)],

@@ -48,7 +48,7 @@ export function Detail({ id }: { id: string }) {
       <section class="card card-padded stack" aria-label={r('where')} data-testid="renewal" data-state={n.state}>
         <div class="row-between">
           <h2>
-            {visible(c.holder_name || c.organisation_name)} <span class="badge">{mediumShort(n.medium)}</span>
+            {visible(c.holder_name || c.organisation_name || c.serial)} <span class="badge">{mediumShort(n.medium)}</span>
           </h2>
           <span class={`badge ${n.state === 'extended' ? 'badge-good' : ends ? '' : 'badge-warn'}`} data-testid="renewal-state">
             {stateName(n.state)}

@@ -139,7 +139,8 @@ function dueRow(c: Candidate): Row {
 }
 
 function renewalRow(n: Renewal): Row {
-  const holder = n.certificate.holder_name || n.certificate.organisation_name
+  // One that was erased says nothing of its holder.
+  const holder = n.certificate.holder_name || n.certificate.organisation_name || n.certificate.serial
   const pays = n.state === 'payment' && n.order
   const extends_ = n.state === 'extension' || n.state === 'extending'
   return {
