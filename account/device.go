@@ -22,6 +22,7 @@ type Device struct {
 	Name      string          `json:"name"`
 	Platform  string          `json:"platform,omitempty"`
 	CreatedAt time.Time       `json:"created_at"`
+	SeenAt    time.Time       `json:"seen_at,omitzero"` // to the hour; see Seen
 	RevokedAt *time.Time      `json:"revoked_at,omitempty"`
 	RevokedBy string          `json:"revoked_by,omitempty"`
 	PIN       PINState        `json:"-"`
@@ -136,6 +137,34 @@ func (s *Service) updateDevice(ctx context.Context, deviceID string, change func
 		return nil, ErrDeviceUnknown
 	}
 	return d, err
+}
+
+// seenEach is how exactly it is known when a phone was last there: a write with each
+// call would cost more than anybody wants to know.
+const seenEach = time.Hour
+
+// LastSeen is when the phone last proved itself, to the hour.
+func (d *Device) LastSeen() time.Time {
+	if d.SeenAt.After(d.CreatedAt) {
+		return d.SeenAt
+	}
+	return d.CreatedAt
+}
+
+// Seen remembers that a phone was there.
+func (s *Service) Seen(ctx context.Context, d *Device) error {
+	now := s.now()
+	if now.Sub(d.LastSeen()) < seenEach {
+		return nil
+	}
+	_, err := s.updateDevice(ctx, d.ID, func(d *storedDevice) error {
+		if now.Sub(d.LastSeen()) < seenEach {
+			return store.ErrUnchanged // by another call at the same time
+		}
+		d.SeenAt = now
+		return nil
+	})
+	return err
 }
 
 // RenameDevice changes what the owner calls the phone.

@@ -136,6 +136,9 @@ var (
 	ErrDeviceRevoked = fault.New(fault.Forbidden, "device_revoked",
 		"此手机已被停用。请用应用中的“更换手机”重新登记并验证身份。",
 		"This phone was revoked. Register anew in the app and prove your identity again.")
+	ErrDeviceShared = fault.New(fault.Forbidden, "device_shared",
+		"这部手机还保存着其他账号的证书，您不能移除它。请吊销您这边的证书，或联系平台运营人员移除。",
+		"This phone also holds certificates of others, so you cannot take it out of use. Revoke yours, or ask the operator of this platform.")
 	ErrDeviceKey = fault.New(fault.Unprocessable, "device_key_refused",
 		"手机密钥不符合要求（只接受 P-256 公钥）。请更新应用。",
 		"The phone's key is not accepted: it must be a public P-256 key and nothing else. Update the app.")

@@ -56,7 +56,7 @@ func (c *call) phone() error {
 		return err
 	}
 	c.device = d.ID
-	return nil
+	return c.s.Accounts.Seen(c.ctx, d)
 }
 
 // postDevice registers the key that made the proof. Registering it again is the

@@ -314,28 +314,3 @@ func (s *Server) getAudit(c *call) error {
 	}
 	return c.ok(out)
 }
-
-func (s *Server) deleteDevice(c *call) error {
-	device, err := c.id("id", account.ErrDeviceUnknown)
-	if err != nil {
-		return err
-	}
-	d, err := s.Accounts.FindDevice(c.ctx, device)
-	if err != nil {
-		return err
-	}
-	var note map[string]string
-	if d.RevokedAt == nil {
-		acknowledged, err := c.query("acknowledge", 64)
-		if err != nil {
-			return err
-		}
-		if note, err = s.losing(c.ctx, device, acknowledged); err != nil {
-			return err
-		}
-	}
-	if _, err := s.Accounts.RevokeDevice(c.ctx, device, c.who.ID(), note); err != nil {
-		return err
-	}
-	return c.nothing()
-}

@@ -89,7 +89,8 @@ func (s *Server) routes() {
 	s.add("POST", "/v1/accounts/:id/lock", signedIn, loaders, s.postLock)
 	s.add("POST", "/v1/accounts/:id/unlock", signedIn, loaders, s.postUnlock)
 	s.add("GET", "/v1/audit", signedIn, role(account.Operator), s.getAudit)
-	s.add("DELETE", "/v1/devices/:id", signedIn, role(account.Operator), s.deleteDevice)
+	s.add("GET", "/v1/accounts/:id/devices", signedIn, s.getAccountDevices)
+	s.add("DELETE", "/v1/devices/:id", signedIn, s.deleteDevice)
 	s.bodies["/v1/accounts/bulk"], s.bodies["/v1/accounts/import"] = 4<<20, 5<<20
 
 	s.cashierRoutes()

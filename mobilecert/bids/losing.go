@@ -4,7 +4,7 @@ import (
 	"context"
 	"slices"
 
-	"certlink/store"
+	"certlink/mobilecert"
 )
 
 // Needed are the bids that only the keys of one phone can open.
@@ -47,27 +47,15 @@ func (l *Ledger) MayLose(ctx context.Context, device, acknowledged string) (*Nee
 // heldBy lists the ContentIDs of the certificates that a phone has collected, or has
 // signed a standing binding with.
 func (l *Ledger) heldBy(ctx context.Context, device string) ([]string, error) {
-	var held []string
-	add := func(content string) {
-		if content != "" && !slices.Contains(held, content) {
-			held = append(held, content)
+	held, err := mobilecert.HeldBy(ctx, l.cfg.Certificates, l.cfg.Bindings, device)
+	if err != nil {
+		return nil, err
+	}
+	var contents []string
+	for _, h := range held {
+		if content := h.Content(); content != "" && !slices.Contains(contents, content) {
+			contents = append(contents, content)
 		}
 	}
-	for after := store.Cursor(""); ; {
-		list, next, err := l.cfg.Certificates.ListByDevice(ctx, device, after, 100)
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range list {
-			add(c.Content)
-		}
-		if after = next; next == "" {
-			break
-		}
-	}
-	bound, err := l.cfg.Bindings.OfDevice(ctx, device)
-	for _, b := range bound {
-		add(b.Certificate.Content)
-	}
-	return held, err
+	return contents, nil
 }

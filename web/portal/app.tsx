@@ -23,6 +23,7 @@ import { PaymentReviewPage } from './cashier/review'
 import { InvoicePage } from './invoice/page'
 import { InvoiceReviewPage } from './invoice/review'
 import { AccountsPage } from './operator/accounts'
+import { PhonesPage } from './phones/page'
 import { OrganisationsPage } from './operator/organisations'
 import { AuditPage } from './operator/audit'
 import { MessagesPage } from './operator/messages'
@@ -35,6 +36,7 @@ const pages: Record<Place, (p: { item: string }) => preact.JSX.Element> = {
   cashier: CashierPage,
   invoice: InvoicePage,
   downloads: DownloadsPage,
+  phones: PhonesPage,
   account: AccountPage,
   organisations: OrganisationsPage,
   accounts: AccountsPage,

@@ -4,6 +4,7 @@ import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { announce, Button, Icon, type IconName, LangSwitch, ProblemNote, focusable } from '../shared/ui'
 import { type Problem, asProblem } from '../shared/problem'
+import type { Role } from '../shared/model'
 import { type Place, allowed, href } from './router'
 import { signOut, useApp } from './state'
 import { usePageTitle } from './title'
@@ -30,10 +31,17 @@ const tree: Node[] = [
   { key: 'reviewInvoices', icon: 'inbox' },
   { key: 'integrator', icon: 'link' },
   { key: 'downloads', icon: 'download' },
+  { key: 'phones', icon: 'phone' },
   { key: 'account', icon: 'lock' },
 ]
 
-function trail(place: Place, nodes: Node[] = tree): Key[] {
+// Of the operator's pages an organisation's admin has one, which needs no heading.
+function treeOf(roles: Role[]): Node[] {
+  if (roles.includes('operator')) return tree
+  return tree.map((n) => (n.key === 'operator' ? { key: 'accounts', icon: 'user' } : n))
+}
+
+function trail(place: Place, nodes: Node[]): Key[] {
   for (const n of nodes) {
     if (n.key === place) return [n.key]
     const inside = n.children ? trail(place, n.children) : []
@@ -135,7 +143,8 @@ export function Layout({ place, children }: { place: Place | 'unknown'; children
   }
 
   const account = session?.account
-  const steps = place === 'unknown' ? [] : trail(place)
+  const nodes = treeOf(account?.roles ?? [])
+  const steps = place === 'unknown' ? [] : trail(place, nodes)
   return (
     <div class="frame">
       <a class="skip" href="#main" onClick={(e) => (e.preventDefault(), main.current?.focus())}>
@@ -193,7 +202,7 @@ export function Layout({ place, children }: { place: Place | 'unknown'; children
               <span class="small muted">{account.organisation?.name}</span>
             </p>
           )}
-          <Branch nodes={tree} place={place} depth={0} />
+          <Branch nodes={nodes} place={place} depth={0} />
         </nav>
         <main id="main" ref={main} class="page" tabIndex={-1}>
           {steps.length > 1 && (

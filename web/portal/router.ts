@@ -10,6 +10,7 @@ export const paths = {
   cashier: '/ca/cashier',
   invoice: '/ca/invoice',
   downloads: '/downloads',
+  phones: '/phones',
   account: '/account',
   organisations: '/operator/organisations',
   accounts: '/operator/accounts',
@@ -27,7 +28,7 @@ export const paths = {
 export type Place = keyof typeof paths
 
 // Places that are about one thing: its id follows in the address, "/ca/cashier/…".
-const items: ReadonlySet<Place> = new Set<Place>(['cashier', 'invoice', 'renew', 'apply', 'review'])
+const items: ReadonlySet<Place> = new Set<Place>(['cashier', 'invoice', 'renew', 'apply', 'review', 'phones'])
 
 const open: Partial<Record<Place, Role[]>> = {
   bindings: ['admin', 'employee'],
@@ -37,7 +38,8 @@ const open: Partial<Record<Place, Role[]>> = {
   cashier: ['admin', 'employee'],
   invoice: ['admin', 'employee'],
   organisations: ['operator'],
-  accounts: ['operator'],
+  phones: ['admin', 'employee', 'operator'],
+  accounts: ['operator', 'admin'],
   audit: ['operator'],
   messages: ['operator'],
   review: ['reviewer'],

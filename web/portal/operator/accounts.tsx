@@ -1,4 +1,5 @@
-// 账号管理, for operators: find an account, lock it, unlock it.
+// 账号管理, for operators, and for admins the accounts of their organisation: find an
+// account, lock it, unlock it, see its phones.
 import { useState } from 'preact/hooks'
 import { query } from '../../shared/api'
 import { dictionary } from '../../shared/i18n'
@@ -8,11 +9,14 @@ import { type Problem, asProblem } from '../../shared/problem'
 import { Button, Dialog, Field, Icon, Note, ProblemNote, announce } from '../../shared/ui'
 import { useDraft } from '../draft'
 import { Cell, Filters, List, usePages } from '../list'
-import { call, useApp } from '../state'
+import { href } from '../router'
+import { call, has, useApp } from '../state'
 import { roleName, w } from '../words'
 
 const say = dictionary(
   {
+    leadOwn: '本机构的账号。锁定后，该账号立即退出登录，也不能确认任何操作；已有绑定保留，解锁后恢复。',
+    emptyOwn: '请核对姓名。',
     lead: '锁定后，该账号立即退出登录，也不能确认任何操作；已有绑定保留，解锁后恢复。',
     name: '姓名（从第一个字开始）',
     organisation: '机构编号',
@@ -42,8 +46,12 @@ const say = dictionary(
     failed: '账号列表没有加载出来。',
     loading: '正在加载账号…',
     self: '不能锁定自己',
+    phones: '手机',
+    phonesOf: '账号 {login} 的手机',
   },
   {
+    leadOwn: 'The accounts of your organisation. A locked one is signed out at once and can confirm nothing; its bindings stay and work again when it is unlocked.',
+    emptyOwn: 'Check the name.',
     lead: 'A locked account is signed out at once and can confirm nothing; its bindings stay and work again when it is unlocked.',
     name: 'Name, from its first character',
     organisation: 'Organisation id',
@@ -73,23 +81,26 @@ const say = dictionary(
     failed: 'The accounts could not be loaded.',
     loading: 'Loading the accounts…',
     self: 'Not your own',
+    phones: 'Phones',
+    phonesOf: 'The phones of {login}',
   },
 )
 
 export function AccountsPage() {
   const { session } = useApp()
+  const everywhere = has('operator')
   const [asked, ask] = useDraft('operator-accounts', { name: '', organisation: '' })
   const [typed, setTyped] = useState(asked)
   const [turning, setTurning] = useState<Candidate | undefined>(undefined)
-  const list = usePages<Candidate>((cursor) => `/v1/accounts${query({ ...asked, limit: 50, cursor })}`)
+  const list = usePages<Candidate>((cursor) => `/v1/accounts${query({ name: asked.name, organisation: everywhere ? asked.organisation : '', limit: 50, cursor })}`)
   return (
     <List
       title={w('accounts')}
-      lead={say('lead')}
+      lead={say(everywhere ? 'lead' : 'leadOwn')}
       filters={
         <Filters onFind={() => ask({ name: typed.name.trim(), organisation: typed.organisation.trim() })}>
           <Field id="find-name" label={say('name')} value={typed.name} onInput={(name) => setTyped({ ...typed, name })} maxLength={64} testid="account-name" />
-          <Field id="find-organisation" label={say('organisation')} hint={say('organisationHint')} value={typed.organisation} onInput={(organisation) => setTyped({ ...typed, organisation })} maxLength={64} testid="account-organisation" />
+          {everywhere && <Field id="find-organisation" label={say('organisation')} hint={say('organisationHint')} value={typed.organisation} onInput={(organisation) => setTyped({ ...typed, organisation })} maxLength={64} testid="account-organisation" />}
           <Button submit testid="find">
             <Icon name="search" />
             {say('search')}
@@ -99,7 +110,7 @@ export function AccountsPage() {
       caption={say('caption')}
       list={list}
       row={(a) => ({ id: a.id, testid: 'account-row', state: a.state })}
-      empty={{ icon: 'search', title: say('empty'), text: say('emptyText') }}
+      empty={{ icon: 'search', title: say('empty'), text: say(everywhere ? 'emptyText' : 'emptyOwn') }}
       loading={say('loading')}
       failed={say('failed')}
       columns={[
@@ -116,23 +127,28 @@ export function AccountsPage() {
           ),
         },
       ]}
-      acts={(a) =>
-        a.id === session?.account.id ? (
-          <span class="small muted">{say('self')}</span>
-        ) : (
-          a.state !== 'closed' && (
-            <Button
-              kind={a.state === 'locked' ? 'quiet' : 'quiet-danger'}
-              size="small"
-              label={say(a.state === 'locked' ? 'unlockOf' : 'lockOf', { login: a.login })}
-              onClick={() => setTurning(a)}
-              testid={a.state === 'locked' ? 'unlock' : 'lock'}
-            >
-              {say(a.state === 'locked' ? 'unlock' : 'lock')}
-            </Button>
-          )
-        )
-      }
+      acts={(a) => (
+        <>
+          <a class="button button-quiet button-small" href={href('phones', a.id)} aria-label={say('phonesOf', { login: a.login })} data-testid="account-phones">
+            {say('phones')}
+          </a>
+          {a.id === session?.account.id ? (
+            <span class="small muted">{say('self')}</span>
+          ) : (
+            a.state !== 'closed' && (
+              <Button
+                kind={a.state === 'locked' ? 'quiet' : 'quiet-danger'}
+                size="small"
+                label={say(a.state === 'locked' ? 'unlockOf' : 'lockOf', { login: a.login })}
+                onClick={() => setTurning(a)}
+                testid={a.state === 'locked' ? 'unlock' : 'lock'}
+              >
+                {say(a.state === 'locked' ? 'unlock' : 'lock')}
+              </Button>
+            )
+          )}
+        </>
+      )}
     >
       {turning && (
         <TurnDialog
