@@ -66,6 +66,7 @@ interface Empty {
   title: string
   text: string
   act?: ComponentChildren
+  testid?: string
 }
 
 interface Props<T, P> {
@@ -78,7 +79,7 @@ interface Props<T, P> {
   list: Pages<T, P>
   columns: Column<T>[]
   acts?: (x: T) => ComponentChildren
-  row: (x: T) => { id: string; testid: string; state?: string }
+  row: (x: T) => { id: string; testid: string; state?: string; class?: string }
   empty: Empty
   loading?: string
   failed?: string
@@ -109,7 +110,7 @@ export function List<T, P>(p: Props<T, P>) {
         ) : list.items.length > 0 ? (
           <Table {...p} items={list.items} />
         ) : (
-          <Blank icon={p.empty.icon} title={p.empty.title} testid="empty">
+          <Blank icon={p.empty.icon} title={p.empty.title} testid={p.empty.testid ?? 'empty'}>
             <p>{p.empty.text}</p>
             {p.empty.act}
           </Blank>
@@ -172,9 +173,9 @@ function Table<T, P>({ items, ...p }: Props<T, P> & { items: T[] }) {
           </thead>
           <tbody role="rowgroup" ref={body}>
             {items.map((x) => {
-              const { id, testid, state } = p.row(x)
+              const { id, testid, state, class: cls } = p.row(x)
               return (
-                <tr key={id} role="row" data-testid={testid} data-id={id} data-state={state}>
+                <tr key={id} role="row" data-testid={testid} data-id={id} data-state={state} class={cls}>
                   {p.columns.map((c) => (
                     <td key={c.head} role="cell" data-label={c.head} class={c.class}>
                       {c.cell(x)}

@@ -1,16 +1,17 @@
-// The list: what is due first, then the renewals, newest first.
+// The rows of the list, of two kinds, and what can be done with each.
 import { useState } from 'preact/hooks'
 import { date, inDays, money, serialEnd, visible } from '../../shared/format'
 import type { Medium } from '../../shared/model'
 import { type Problem, asProblem } from '../../shared/problem'
-import { Button, ProblemNote } from '../../shared/ui'
+import { Button } from '../../shared/ui'
+import { Cell, type Column } from '../list'
 import { go } from '../router'
 import { mediumShort, providerName } from '../words'
 import type { Candidate, ProviderLine, Renewal } from './model'
 import { start } from './start'
 import { r, stateName } from './words'
 
-interface Row {
+export interface Row {
   key: string
   holder: string
   organisation: string
@@ -21,7 +22,6 @@ interface Row {
   account: string
   price: number
   state: string
-  tone: string
   act: string
   label: string
   primary: boolean
@@ -30,69 +30,29 @@ interface Row {
 
 const tones: Record<string, string> = { due: 'badge-warn', payment: 'badge-warn', extension: 'badge-warn', extending: '', extended: 'badge-good' }
 
-export function RenewalTable({ due, items }: { due: Candidate[]; items: Renewal[] }) {
-  const [problem, setProblem] = useState<Problem | undefined>(undefined)
-  const rows = [...due.map((c) => dueRow(c)), ...items.map(renewalRow)]
-  return (
-    <>
-      {problem && <ProblemNote problem={problem} meaning={r('failedStart')} />}
-      <div class="table-box">
-        <table class="table" role="table" aria-label={r('list')}>
-          <thead role="rowgroup">
-            <tr role="row">
-              {(['certificate', 'kind', 'provider', 'validUntil', 'account', 'price', 'state', 'acts'] as const).map((c) => (
-                <th key={c} role="columnheader" scope="col" class={`col-${c}`}>
-                  {r(c)}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody role="rowgroup">
-            {rows.map((x) => (
-              <tr key={x.key} role="row" data-testid="renewal-row" data-state={x.state}>
-                <td role="cell" data-label={r('certificate')}>
-                  <span class="cell-main">
-                    <strong>{visible(x.holder)}</strong>
-                  </span>
-                  <span class="cell-sub">{visible(x.organisation)}</span>
-                </td>
-                <td role="cell" class="nowrap" data-label={r('kind')}>
-                  {mediumShort(x.medium)}
-                </td>
-                <td role="cell" data-label={r('provider')}>
-                  <span class="cell-stack">
-                    <span>{providerName(x.provider)}</span>
-                    <span class="mono cell-sub">{serialEnd(x.serial)}</span>
-                  </span>
-                </td>
-                <td role="cell" data-label={r('validUntil')}>
-                  <span class="cell-stack">
-                    <span class="nums nowrap">{date(x.until)}</span>
-                    <span class="cell-sub">{inDays(x.until)}</span>
-                  </span>
-                </td>
-                <td role="cell" data-label={r('account')}>
-                  {visible(x.account)}
-                </td>
-                <td role="cell" class="nums" data-label={r('price')}>
-                  {x.price === 0 ? r('free') : money(x.price)}
-                </td>
-                <td role="cell" data-label={r('state')}>
-                  <span class={`badge ${tones[x.state] ?? ''}`}>{x.state === 'due' ? r('due') : stateName(x.state)}</span>
-                </td>
-                <td role="cell" data-label={r('acts')} class="col-acts">
-                  <Act row={x} failed={setProblem} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-    </>
-  )
+// What is due comes first, then the renewals, newest first.
+export function rowsOf(due: Candidate[], items: Renewal[]): Row[] {
+  return [...due.map(dueRow), ...items.map(renewalRow)]
 }
 
-function Act({ row, failed }: { row: Row; failed: (p: Problem | undefined) => void }) {
+export const columns = (): Column<Row>[] => [
+  { head: r('certificate'), cell: (x) => <Cell strong={visible(x.holder)} sub={[visible(x.organisation)]} /> },
+  { head: r('kind'), class: 'nowrap', cell: (x) => mediumShort(x.medium) },
+  { head: r('provider'), cell: (x) => <Cell sub={[<span class="mono">{serialEnd(x.serial)}</span>]}>{providerName(x.provider)}</Cell> },
+  {
+    head: r('validUntil'),
+    cell: (x) => (
+      <Cell sub={[inDays(x.until)]}>
+        <span class="nums nowrap">{date(x.until)}</span>
+      </Cell>
+    ),
+  },
+  { head: r('account'), cell: (x) => visible(x.account) },
+  { head: r('price'), class: 'nums', cell: (x) => (x.price === 0 ? r('free') : money(x.price)) },
+  { head: r('state'), cell: (x) => <span class={`badge ${tones[x.state] ?? ''}`}>{x.state === 'due' ? r('due') : stateName(x.state)}</span> },
+]
+
+export function Act({ row, failed }: { row: Row; failed: (p: Problem | undefined) => void }) {
   const [busy, setBusy] = useState(false)
   const run = async () => {
     setBusy(true)
@@ -105,11 +65,9 @@ function Act({ row, failed }: { row: Row; failed: (p: Problem | undefined) => vo
     setBusy(false)
   }
   return (
-    <span class="acts">
-      <Button kind={row.primary ? 'secondary' : 'quiet'} size="small" busy={busy} label={row.label} onClick={() => void run()} testid={`act-${row.state}`}>
-        {row.act}
-      </Button>
-    </span>
+    <Button kind={row.primary ? 'secondary' : 'quiet'} size="small" busy={busy} label={row.label} onClick={() => void run()} testid={`act-${row.state}`}>
+      {row.act}
+    </Button>
   )
 }
 
@@ -126,7 +84,6 @@ function dueRow(c: Candidate): Row {
     account: c.account.name,
     price: c.price_fen,
     state: 'due',
-    tone: 'due',
     act: r('toRenew'),
     label: r('renewOf', { holder }),
     primary: true,
@@ -154,7 +111,6 @@ function renewalRow(n: Renewal): Row {
     account: n.account.name,
     price: n.price_fen,
     state: n.state,
-    tone: n.state,
     act: pays ? r('toPay') : extends_ ? r('toExtend') : r('open'),
     label: r(pays ? 'payOf' : extends_ ? 'extendOf' : 'openOf', { holder }),
     primary: Boolean(pays) || extends_,
