@@ -176,3 +176,6 @@ export interface AuditEntry {
   account?: string
   data: Record<string, string>
 }
+
+// Why a certificate is revoked, as far as people may say so.
+export type RevokeReason = 'key_compromise' | 'affiliation_changed' | 'cessation_of_operation' | 'privilege_withdrawn' | 'unspecified'

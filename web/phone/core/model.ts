@@ -138,6 +138,3 @@ export interface Config {
 
 export const rejectReasons = ['not_now', 'wrong_account', 'wrong_provider', 'other'] as const
 export type RejectReason = (typeof rejectReasons)[number]
-
-// Why a certificate is revoked, as the server calls it.
-export type RevokeReason = 'key_compromise' | 'affiliation_changed' | 'cessation_of_operation' | 'unspecified'

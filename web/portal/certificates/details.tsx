@@ -1,10 +1,10 @@
 import { dateTime, groups, visible } from '../../shared/format'
 import { either } from '../../shared/i18n'
-import { Button, Dialog } from '../../shared/ui'
+import { Button, Dialog, reasonName } from '../../shared/ui'
 import { algorithmName } from '../bindings/words'
 import { mediumName, providerName } from '../words'
 import type { CertificateRecord } from './model'
-import { c, reasonName, stateName } from './words'
+import { c, stateName } from './words'
 
 // custody says of an encryption key who made it, and whether there is a copy.
 export function custody(x: CertificateRecord): string {

@@ -56,22 +56,9 @@ export const c = dictionary(
     waitingSince: '提交 CA 时间',
     revoke: '吊销证书',
     revokeOf: '吊销证书：“{holder}”',
-    revokeTitle: '吊销证书',
-    revokeLead: '吊销后这张证书立即不能再登录、签名和解密，不能恢复。移动证书在原有效期内，重新认证身份后可以用新手机换领，不再收费。',
     revokeBids: '如果用它加密的标书还没有开标，吊销后换手机将无法解密，请先联系招标代理机构。',
     revokeBinding: '它绑定的账号将不能再用它办理业务；解除绑定后可以绑定新证书。',
     revokeForeign: '这张证书由 {provider} 签发，请同时拨打其服务电话办理吊销。',
-    revokeWhy: '吊销原因',
-    needReason: '请选择吊销原因',
-    revokeLeadStaff: '吊销后这张证书立即不能再登录、签名和解密，不能恢复。持有人会收到通知；移动证书在原有效期内可以重新认证身份后免费换领。',
-    key_compromise: '手机或 U-Key 丢失，或密钥、PIN 可能泄露',
-    affiliation_changed: '持有人离职，或机构、姓名等信息变更',
-    superseded: '已换用新证书',
-    cessation_of_operation: '不再使用',
-    privilege_withdrawn: '不再具备使用资格',
-    unspecified: '其他原因',
-    revokeFailed: '证书没有吊销。',
-    revokeDone: '“{holder}”的证书已吊销。',
   },
   {
     lead: 'Certificates that were issued or recorded on this platform. Revoke one at once when its phone is lost, its key may be known, or what it says is no longer so.',
@@ -128,34 +115,13 @@ export const c = dictionary(
     waitingSince: 'Handed in at',
     revoke: 'Revoke',
     revokeOf: 'Revoke the certificate of “{holder}”',
-    revokeTitle: 'Revoke the certificate',
-    revokeLead: 'From this moment it can no longer sign in, sign or decrypt, and it cannot be brought back. A mobile certificate can be replaced until its term is over: have your identity checked again and collect another one with a new phone, without paying again.',
     revokeBids: 'If a bid that it encrypted has not been opened yet, a new phone cannot decrypt it: ask the tendering agency first.',
     revokeBinding: 'The account that it is bound to can no longer act with it; once unbound, the account is free for a new one.',
     revokeForeign: 'It was issued by {provider}: have it revoked there too, by telephone.',
-    revokeWhy: 'Why',
-    needReason: 'Choose why it is revoked',
-    revokeLeadStaff: 'From this moment it can no longer sign in, sign or decrypt, and it cannot be brought back. Its holder is told; a mobile certificate can be replaced free of charge after the identity was checked again, until its term is over.',
-    key_compromise: 'The phone or U-Key is lost, or the key or PIN may be known',
-    affiliation_changed: 'The holder has left, or names have changed',
-    superseded: 'A new certificate has taken its place',
-    cessation_of_operation: 'No longer used',
-    privilege_withdrawn: 'No longer entitled',
-    unspecified: 'Another reason',
-    revokeFailed: 'The certificate was not revoked.',
-    revokeDone: 'The certificate of “{holder}” was revoked.',
   },
 )
-
-// Of what people may choose; staff may say besides that somebody is no longer entitled.
-export const reasons = ['key_compromise', 'affiliation_changed', 'cessation_of_operation', 'unspecified'] as const
-export const staffReasons = ['key_compromise', 'affiliation_changed', 'cessation_of_operation', 'privilege_withdrawn', 'unspecified'] as const
 
 export function stateName(state: string): string {
   const key = `state_${state}`
   return c.has(key) ? c(key) : state
-}
-
-export function reasonName(reason: string): string {
-  return c.has(reason) ? c(reason) : reason
 }
