@@ -156,9 +156,32 @@ type guardView struct {
 	Evidence     string       `json:"evidence,omitempty"`
 	LastOpening  string       `json:"last_opening,omitempty"`
 	RehearsedAt  string       `json:"rehearsed_at,omitempty"`
+	Rehearse     *rehearseWay `json:"rehearse,omitempty"`
 	AdviceZH     string       `json:"advice_zh"`
 	AdviceEN     string       `json:"advice_en"`
 	Provider     providerLine `json:"provider"`
+}
+
+// rehearseWay is where a decryption can be rehearsed first: on the phone that holds the
+// encryption key, or with the U-Key of a binding.
+type rehearseWay struct {
+	Medium  mobilecert.Medium `json:"medium"`
+	Binding string            `json:"binding,omitempty"`
+}
+
+// rehearseWay is nil where there is nothing to rehearse.
+func (s *Server) rehearseWay(ctx context.Context, cert *mobilecert.Certificate) (*rehearseWay, error) {
+	if cert.Device != "" {
+		if cert.Twin == nil {
+			return nil, nil
+		}
+		return &rehearseWay{Medium: mobilecert.Mobile}, nil
+	}
+	b, err := s.Bindings.OfIssued(ctx, cert)
+	if err != nil || b == nil || !b.Decrypts() {
+		return nil, err
+	}
+	return &rehearseWay{mobilecert.UKey, b.ID}, nil
 }
 
 type openView struct {
@@ -211,6 +234,9 @@ func (s *Server) showGuard(ctx context.Context, cert *mobilecert.Certificate) (*
 		return nil, err
 	}
 	v.RehearsedAt = stampOr(rehearsed)
+	if v.Rehearse, err = s.rehearseWay(ctx, cert); err != nil {
+		return nil, err
+	}
 	for _, it := range st.Open {
 		v.Open = append(v.Open, openView{it.Tender, stamp(it.OpensAt)})
 	}

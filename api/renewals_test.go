@@ -723,9 +723,10 @@ func TestARehearsalOverHTTP(t *testing.T) {
 	}
 	var g struct {
 		RehearsedAt string `json:"rehearsed_at"`
+		Rehearse    struct{ Medium string }
 	}
 	d.page.get("/v1/certificates/"+d.id+"/bids").ok(200, &g)
-	if g.RehearsedAt == "" {
+	if g.RehearsedAt == "" || g.Rehearse.Medium != "mobile" {
 		t.Error("the page does not see it")
 	}
 	d.phone.call("POST", path+"/rehearsals", map[string]string{}).ok(201, &r)

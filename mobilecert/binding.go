@@ -102,6 +102,16 @@ func newBinding(s *confirm.Statement, signer confirm.Signer, p *Person, provider
 	return b, nil
 }
 
+// Decrypts says whether the encryption certificate of a U-Key is known, and its key one
+// that tokens decrypt with: they agree on no key with P-256.
+func (b *Binding) Decrypts() bool {
+	alg := b.Certificate.Algorithm
+	if b.Pair != nil {
+		alg = b.Pair.Algorithm
+	}
+	return len(b.Encryption) > 0 && alg != trust.ES256
+}
+
 // happened writes the history, and owes the audit log and the integrator's
 // webhook, in the same write as the change.
 func (b *Binding) happened(act string, at time.Time, by Actor, evidence string) {

@@ -130,7 +130,7 @@ func (b *Binding) View(by Who) BindingView {
 		Account:      AccountView{b.Account.ID, b.Account.Login, b.Account.Name},
 		Organisation: OrganisationView{b.Account.OrganisationID, b.Account.Organisation}, Slot: b.Slot,
 		BoundAt: b.BoundAt, BoundBy: b.BoundBy, UnboundAt: b.UnboundAt, UnboundBy: b.UnboundBy,
-		Acts: []string{}, EvidenceID: b.ID, Decrypts: len(b.Encryption) > 0,
+		Acts: []string{}, EvidenceID: b.ID, Decrypts: b.Decrypts(),
 	}
 	if b.Pair != nil {
 		pair := b.Pair.info()

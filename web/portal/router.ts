@@ -28,7 +28,7 @@ export const paths = {
 export type Place = keyof typeof paths
 
 // Places that are about one thing: its id follows in the address, "/ca/cashier/…".
-const items: ReadonlySet<Place> = new Set<Place>(['cashier', 'invoice', 'renew', 'apply', 'review', 'phones'])
+const items: ReadonlySet<Place> = new Set<Place>(['cashier', 'invoice', 'renew', 'apply', 'review', 'accounts'])
 
 const open: Partial<Record<Place, Role[]>> = {
   bindings: ['admin', 'employee'],
@@ -38,7 +38,7 @@ const open: Partial<Record<Place, Role[]>> = {
   cashier: ['admin', 'employee'],
   invoice: ['admin', 'employee'],
   organisations: ['operator'],
-  phones: ['admin', 'employee', 'operator'],
+  phones: ['admin', 'employee'],
   accounts: ['operator', 'admin'],
   audit: ['operator'],
   messages: ['operator'],

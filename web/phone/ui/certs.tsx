@@ -230,6 +230,7 @@ export function CertView({ id }: { id: string }) {
   const holder = attribute(c.subject, 'CN') || t('unnamed')
   const bound = record.seen?.binding
   const kept = record.seen?.open_bids
+  const decrypts = record.twin !== undefined && record.twin.keys.length > 0
   const remove = async () => {
     await phone.remove(id)
     announce(t('deleted'))
@@ -249,7 +250,7 @@ export function CertView({ id }: { id: string }) {
                   {extend('extend')}
                 </Button>
               )}
-              {record.twin && record.twin.keys.length > 0 && (
+              {decrypts && (
                 <Button kind="quiet" wide testid="cert-rehearse" onClick={() => (setMenu(false), setRehearsing(true))}>
                   {extend('rehearse')}
                 </Button>
@@ -315,7 +316,7 @@ export function CertView({ id }: { id: string }) {
           <Fact name={t('added')} value={dateTime(record.addedAt)} />
         </dl>
       </details>
-      {extending && <ExtendDialog id={id} onClose={() => setExtending(false)} />}
+      {extending && <ExtendDialog id={id} onRehearse={decrypts ? () => (setExtending(false), setRehearsing(true)) : undefined} onClose={() => setExtending(false)} />}
       {revoking && (
         <RevokeDialog
           id={id}

@@ -11,7 +11,8 @@ import { Text, providerName } from './bits'
 import { go } from './route'
 import { useLoad, usePhone } from './use'
 
-export function ExtendDialog({ id, onClose }: { id: string; onClose: () => void }) {
+// onRehearse is absent where the phone has nothing to rehearse with.
+export function ExtendDialog({ id, onRehearse, onClose }: { id: string; onRehearse?: () => void; onClose: () => void }) {
   const phone = usePhone()
   const guard = useLoad(() => phone.bids(id), [id])
   const [busy, setBusy] = useState(false)
@@ -37,7 +38,14 @@ export function ExtendDialog({ id, onClose }: { id: string; onClose: () => void 
         ) : !guard.data ? (
           <Waiting text={t('loading')} />
         ) : stopped ? (
-          <OpenBids guard={guard.data} />
+          <>
+            <OpenBids guard={guard.data} />
+            {onRehearse && (
+              <Button wide testid="extend-rehearse" off={busy} onClick={onRehearse}>
+                {t('rehearseFirst')}
+              </Button>
+            )}
+          </>
         ) : (
           <p>{t('lead')}</p>
         )}

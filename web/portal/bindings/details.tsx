@@ -45,7 +45,7 @@ export function DetailsDialog({ binding: x, onClose, onRevoke }: { binding: Bind
     [b('fingerprint'), groups(c.fingerprint), true],
     [b('pair'), x.pair ? x.pair.serial : '', true],
   ]
-  if (rehearsing) return <RehearseDialog binding={x} onClose={onClose} />
+  if (rehearsing) return <RehearseDialog binding={x.id} holder={c.holder_name} onClose={onClose} fallback='[data-testid="details"]' />
   return (
     <Dialog title={b('detailsTitle')} onClose={onClose} testid="details-dialog">
       {dead(x) && (

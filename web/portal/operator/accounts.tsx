@@ -9,6 +9,7 @@ import { type Problem, asProblem } from '../../shared/problem'
 import { Button, Dialog, Field, Icon, Note, ProblemNote, announce } from '../../shared/ui'
 import { useDraft } from '../draft'
 import { Cell, Filters, List, usePages } from '../list'
+import { Phones } from '../phones/page'
 import { href } from '../router'
 import { call, has, useApp } from '../state'
 import { roleName, w } from '../words'
@@ -86,7 +87,11 @@ const say = dictionary(
   },
 )
 
-export function AccountsPage() {
+export function AccountsPage({ item }: { item: string }) {
+  return item ? <Phones id={item} /> : <Accounts />
+}
+
+function Accounts() {
   const { session } = useApp()
   const everywhere = has('operator')
   const [asked, ask] = useDraft('operator-accounts', { name: '', organisation: '' })
@@ -129,7 +134,7 @@ export function AccountsPage() {
       ]}
       acts={(a) => (
         <>
-          <a class="button button-quiet button-small" href={href('phones', a.id)} aria-label={say('phonesOf', { login: a.login })} data-testid="account-phones">
+          <a class="button button-quiet button-small" href={href('accounts', a.id)} aria-label={say('phonesOf', { login: a.login })} data-testid="account-phones">
             {say('phones')}
           </a>
           {a.id === session?.account.id ? (

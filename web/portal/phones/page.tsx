@@ -12,19 +12,21 @@ import type { Held, OwnedPhone, OwnedPhones } from './model'
 import { RemoveDialog } from './remove'
 import { f } from './words'
 
-export function PhonesPage({ item }: { item: string }) {
+export function PhonesPage() {
   const { session } = useApp()
-  const own = session?.account.id ?? ''
-  const id = item || own
+  return <Phones id={session?.account.id ?? ''} own />
+}
+
+export function Phones({ id, own }: { id: string; own?: boolean }) {
   const [removing, setRemoving] = useState<OwnedPhone | undefined>(undefined)
   const list = usePages<OwnedPhone, OwnedPhones>(() => `/v1/accounts/${encodeURIComponent(id)}/devices`)
-  const account = id === own ? undefined : list.first?.account
+  const account = own ? undefined : list.first?.account
   return (
     <List
-      title={account ? f('titleOf', { name: visible(account.name) }) : w('phones')}
-      lead={id === own ? f('lead') : account && f('leadOf', { login: account.login })}
+      title={account ? f('titleOf', { name: visible(account.name) }) : own ? w('phones') : f('caption')}
+      lead={own ? f('lead') : account && f('leadOf', { login: account.login })}
       buttons={
-        id !== own && (
+        !own && (
           <a class="button" href={href('accounts')} data-testid="back-to-accounts">
             {f('back')}
           </a>
@@ -38,7 +40,7 @@ export function PhonesPage({ item }: { item: string }) {
       failed={f('failed')}
       columns={[
         { head: f('phone'), cell: (p) => <Cell strong={visible(p.name)} sub={[p.platform && visible(p.platform), <span class="nums">{f('registered', { at: date(p.created_at) })}</span>]} /> },
-        { head: f('holds'), cell: (p) => <Holds phone={p} /> },
+        { head: f('holds'), class: 'col-certificate', cell: (p) => <Holds phone={p} /> },
         { head: f('seen'), class: 'nums nowrap', cell: (p) => dateTime(p.seen_at) },
         {
           head: f('state'),

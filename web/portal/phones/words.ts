@@ -56,7 +56,7 @@ export const f = dictionary(
     bound: 'Bound',
     nothing: 'None',
     others: 'and {n} of other accounts',
-    bids: '{n} bids not opened yet',
+    bids: '{n} bids waiting',
     shared: 'Holds certificates of other accounts: ask the operator',
     remove: 'Remove',
     removeOf: 'Remove the phone “{name}”',

@@ -50,6 +50,11 @@ export function Course(p: Props) {
   }
 }
 
+// reread takes the renewal as it is now. The page follows it by itself; this is sooner.
+export function reread({ n, take }: Props): void {
+  void call<Renewal>('GET', `/v1/renewals/${encodeURIComponent(n.id)}`).then(take, () => undefined)
+}
+
 // useAct does one thing to the renewal and takes what it then is.
 export function useAct({ n, take }: Props) {
   const [busy, setBusy] = useState('')
@@ -130,7 +135,7 @@ function Ask(p: Props) {
         </Note>
       )}
       {n.guard && (
-        <GuardPanel guard={n.guard}>
+        <GuardPanel guard={n.guard} holder={n.certificate.holder_name} onRehearsed={() => reread(p)}>
           <Button kind="danger" busy={busy === 'prompt'} off={shows} onClick={() => void act('prompt', { purpose: 'acknowledge' })} testid="acknowledge">
             {r('ack')}
           </Button>
@@ -214,7 +219,20 @@ function Leave(p: Props) {
         <p>{r('leaveText', { name })}</p>
       </Note>
       {n.guard && (
-        <SignByToken n={n} purpose="acknowledge" danger owed take={p.take} frame={(button) => n.guard && <GuardPanel guard={n.guard}>{button}</GuardPanel>} />
+        <SignByToken
+          n={n}
+          purpose="acknowledge"
+          danger
+          owed
+          take={p.take}
+          frame={(button) =>
+            n.guard && (
+              <GuardPanel guard={n.guard} holder={n.certificate.holder_name} onRehearsed={() => reread(p)}>
+                {button}
+              </GuardPanel>
+            )
+          }
+        />
       )}
       {note}
       {!stopped && (

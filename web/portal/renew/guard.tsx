@@ -1,9 +1,12 @@
 // The guard: which bids are not opened yet, what to do first, and the way on that
 // only the holder's signature opens.
 import type { ComponentChildren } from 'preact'
+import { useState } from 'preact/hooks'
 import { dateTime, visible } from '../../shared/format'
 import { either } from '../../shared/i18n'
-import { Note } from '../../shared/ui'
+import { Button, Note } from '../../shared/ui'
+import { useApp } from '../state'
+import { RehearseDialog } from '../ukey/rehearse'
 import { providerName, w } from '../words'
 import type { Guard } from './model'
 import { r } from './words'
@@ -39,7 +42,14 @@ export function OpenBids({ open }: { open: Guard['open'] }) {
   )
 }
 
-export function GuardPanel({ guard, children }: { guard: Guard; children?: ComponentChildren }) {
+interface Props {
+  guard: Guard
+  holder: string
+  onRehearsed: () => void
+  children?: ComponentChildren
+}
+
+export function GuardPanel({ guard, holder, onRehearsed, children }: Props) {
   if (guard.open.length === 0) {
     return (
       <Note title={r('guardNone')} testid="guard-none">
@@ -60,10 +70,41 @@ export function GuardPanel({ guard, children }: { guard: Guard; children?: Compo
       </p>
       {!guard.acknowledged && (
         <>
+          <Rehearse guard={guard} holder={holder} onOver={onRehearsed} />
           <p class="small">{r('ackNote')}</p>
           {children}
         </>
       )}
     </Note>
+  )
+}
+
+// Rehearse offers to see first that the bids can be read with the key that is there: here
+// with the U-Key; a phone's key is rehearsed on the phone.
+function Rehearse({ guard, holder, onOver }: { guard: Guard; holder: string; onOver: () => void }) {
+  const { config } = useApp()
+  const [open, setOpen] = useState(false)
+  if (guard.rehearse?.medium === 'mobile') return <p data-testid="guard-rehearse-phone">{r('rehearsePhone')}</p>
+  if (!guard.rehearse?.binding || !config?.bridge) return null
+  return (
+    <>
+      <p>{r('rehearseToken')}</p>
+      <div class="row">
+        <Button onClick={() => setOpen(true)} testid="guard-rehearse">
+          {r('rehearseFirst')}
+        </Button>
+      </div>
+      {open && (
+        <RehearseDialog
+          binding={guard.rehearse.binding}
+          holder={holder}
+          fallback='[data-testid="guard-rehearse"]'
+          onClose={() => {
+            setOpen(false)
+            onOver()
+          }}
+        />
+      )}
+    </>
   )
 }

@@ -23,6 +23,8 @@ export interface Guard {
   evidence?: string
   last_opening?: string
   rehearsed_at?: string
+  // Where a decryption can be rehearsed first.
+  rehearse?: { medium: 'mobile' | 'ukey'; binding?: string }
   advice_zh: string
   advice_en: string
   provider: ProviderLine

@@ -3,7 +3,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { isAbort } from '../../shared/api'
 import { visible } from '../../shared/format'
-import type { Binding } from '../../shared/model'
 import { Problem, asProblem } from '../../shared/problem'
 import { Button, Dialog, Note, ProblemNote, Waiting, announce } from '../../shared/ui'
 import { useLoad } from '../load'
@@ -25,10 +24,10 @@ interface Rehearsal {
 
 type Step = { kind: 'ready' } | { kind: 'asking' } | { kind: 'over'; passed: boolean } | { kind: 'failed'; problem: Problem }
 
-export function RehearseDialog({ binding, onClose }: { binding: Binding; onClose: () => void }) {
+export function RehearseDialog({ binding, holder, onClose, fallback }: { binding: string; holder: string; onClose: () => void; fallback: string }) {
   const bridge = useBridge()
   const [round, setRound] = useState(0)
-  const at = `/v1/bindings/${encodeURIComponent(binding.id)}/rehearsals`
+  const at = `/v1/bindings/${encodeURIComponent(binding)}/rehearsals`
   const made = useLoad((signal) => call<Rehearsal>('POST', at, { body: {}, signal }), [round])
   const [step, setStep] = useState<Step>({ kind: 'ready' })
   const leaving = useRef<AbortController | undefined>(undefined)
@@ -62,9 +61,9 @@ export function RehearseDialog({ binding, onClose }: { binding: Binding; onClose
     setRound((n) => n + 1)
   }
   return (
-    <Dialog title={u('rehearse')} onClose={onClose} testid="rehearse-dialog" fallback='[data-testid="details"]'>
+    <Dialog title={u('rehearse')} onClose={onClose} testid="rehearse-dialog" fallback={fallback}>
       <p class="session-for">
-        <span class="muted">{u('holder')}</span> <strong>{visible(binding.certificate.holder_name)}</strong>
+        <span class="muted">{u('holder')}</span> <strong>{visible(holder)}</strong>
       </p>
       <div class="stack" data-testid="rehearse-state" data-state={step.kind === 'over' ? (step.passed ? 'passed' : 'refused') : step.kind}>
         {step.kind === 'ready' && <p>{u('rehearseLead')}</p>}
