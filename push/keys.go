@@ -27,7 +27,7 @@ var sentences = map[string]Sentence{
 	"certificate_declined": {ZH: "CA 未签发证书，请到平台查看原因，之后可以重新领取。", EN: "The authority has not issued a certificate. The portal says why; it can be collected again afterwards.", Lane: LaneSoon},
 	"certificate_expires":  {ZH: "有证书即将到期，请及时续费并延期，以免影响投标和解密。", EN: "A certificate is about to expire. Renew and extend it in time, or bids cannot be signed and opened.", Lane: LaneBulk, SMS: true},
 	"bound_expires":        {ZH: "您绑定的证书即将到期。它不是在本平台申领的，请联系签发它的 CA 服务商续期，再到平台重新绑定。", EN: "A certificate that you have bound is about to expire. It was not issued here: ask its authority to renew it, then bind the new one.", Lane: LaneBulk, SMS: true},
-	"renewal_unextended":   {ZH: "有证书已续费但尚未延期。付款后还须延期，证书才会生效。", EN: "A certificate is paid for and not yet extended. It is only prolonged by the extension.", Lane: LaneBulk, SMS: true},
+	"renewal_unextended":   {ZH: "有证书已续费但尚未延期。付款后还须延期，有效期才会延长。", EN: "A certificate is paid for and not yet extended. It is only prolonged by the extension.", Lane: LaneBulk, SMS: true},
 
 	"application_accepted":    {ZH: "您的证书申领已审核通过，请到平台查看下一步。", EN: "Your application for a certificate was accepted; the portal says what comes next.", Lane: LaneSoon},
 	"application_rejected":    {ZH: "您的证书申领未通过审核，请到平台查看原因，修改后重新提交。", EN: "Your application for a certificate was not accepted. The portal says why; correct it and hand it in again.", Lane: LaneSoon, SMS: true},
@@ -36,7 +36,7 @@ var sentences = map[string]Sentence{
 	"order_paid":              {ZH: "订单已支付。", EN: "An order was paid.", Lane: LaneSoon},
 	"order_refunded":          {ZH: "订单已退款。", EN: "An order was refunded.", Lane: LaneSoon},
 	"payment_proof_rejected":  {ZH: "付款凭证未通过审核，请到平台查看原因并重新提交。", EN: "A proof of payment was not accepted; the portal says why.", Lane: LaneSoon},
-	"renewal_paid":            {ZH: "证书已续费，请确认延期。付款后还须延期，证书才会生效。", EN: "A certificate is paid for: please confirm its extension. Only the extension prolongs it.", Lane: LaneSoon, SMS: true},
+	"renewal_paid":            {ZH: "证书已续费，请确认延期。付款后还须延期，有效期才会延长。", EN: "A certificate is paid for: please confirm its extension. Only the extension prolongs it.", Lane: LaneSoon, SMS: true},
 	"renewal_extended":        {ZH: "证书已延期。", EN: "A certificate was extended.", Lane: LaneSoon},
 	"invoice_issued":          {ZH: "发票已开具，请到平台查看。", EN: "An invoice was issued; the portal has it.", Lane: LaneSoon},
 	"invoice_rejected":        {ZH: "发票申请未通过，请到平台查看原因。", EN: "An invoice could not be issued; the portal says why.", Lane: LaneSoon},

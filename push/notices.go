@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"certlink/internal/effect"
@@ -150,13 +151,26 @@ func (n *Notices) Letter(origin string) MailBuilder {
 		s := Say(key)
 		p := Page{URL: origin + "/portal/"}
 		if to.Language != "en" {
-			p.ZH = &Words{"【证联】" + s.ZH, s.ZH, zh, "登录平台查看", "系统自动发送，请勿回复。不想再收到提醒邮件，可在平台“账号设置”中关闭。"}
+			p.ZH = &Words{"【证联】" + firstOf(s.ZH, "。"), s.ZH, zh, "登录平台查看", "系统自动发送，请勿回复。不想再收到提醒邮件，可在平台“账号设置”中关闭。"}
+			if s.Safety {
+				p.ZH.Foot = "系统自动发送，请勿回复。涉及账号安全的邮件不能关闭。"
+			}
 		}
 		if to.Language != "zh-CN" {
-			p.EN = &Words{"[certlink] " + s.EN, s.EN, en, "Sign in to read more", "Sent automatically; please do not answer. Reminders by e-mail can be turned off under “Account settings”."}
+			p.EN = &Words{"[certlink] " + firstOf(s.EN, "."), s.EN, en, "Sign in to read more", "Sent automatically; please do not answer. Reminders by e-mail can be turned off under “Account settings”."}
+			if s.Safety {
+				p.EN.Foot = "Sent automatically; please do not answer. Letters about your account's safety cannot be turned off."
+			}
 		}
 		return p.Mail(to.Mail)
 	}
+}
+
+// firstOf is the first of some sentences, without its stop: a list of letters shows no
+// more of a subject.
+func firstOf(sentences, stop string) string {
+	first, _, _ := strings.Cut(sentences, stop)
+	return first
 }
 
 // Texter sends short messages; see docs/push.md for what an adapter owes.

@@ -348,7 +348,7 @@ func TestAccountsAreToldByEveryWayTheyHave(t *testing.T) {
 func TestLettersAsPeopleWantThem(t *testing.T) {
 	o := newOffice(t)
 	o.notices.More = func(context.Context, string, string) ([]string, []string, error) {
-		return []string{"西部CA <客服>"}, []string{"Western CA <desk>"}, nil
+		return []string{"西部CA <客服>：400-860-0271、028-86694886"}, []string{"Western CA <desk>"}, nil
 	}
 	o.tell("certificate_expires", "account", "quiet")
 	o.tell("binding_removed", "account", "quiet")
@@ -371,6 +371,18 @@ func TestLettersAsPeopleWantThem(t *testing.T) {
 		if strings.Contains(m.HTML, "<客服>") || strings.Contains(m.HTML, "<desk>") || !strings.Contains(m.Text, "Western CA <desk>") != !want[1] {
 			t.Errorf("%s: %s", account, m.HTML)
 		}
+		if numbers := strings.Count(m.HTML, `<span class="whole">`); numbers == 2 != want[0] || want[0] && !strings.Contains(m.Text, "：400-860-0271、028-86694886\n") {
+			t.Errorf("%s: %d numbers are kept whole in %s", account, numbers, m.HTML)
+		}
+		if subject := "【证联】您绑定的证书即将到期"; m.Subject == subject != want[0] || !want[0] && m.Subject != "[certlink] A certificate that you have bound is about to expire" {
+			t.Errorf("%s: %s", account, m.Subject)
+		}
+	}
+	// Nobody is told to turn off what cannot be turned off.
+	safety, err := build(ctx, &push.Message{Data: map[string]string{"key": "binding_removed", "account": "quiet"}})
+	must(t, err)
+	if strings.Contains(safety.Text, "账号设置") || strings.Contains(safety.Text, "Account settings") || !strings.Contains(safety.Text, "不能关闭") {
+		t.Errorf("%s", safety.Text)
 	}
 	if m, err := build(ctx, &push.Message{Data: map[string]string{"key": "certificate_expires", "account": "quiet"}}); m != nil || err != nil {
 		t.Errorf("one that was on its way: %+v, %v", m, err) // turned off meanwhile

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"html/template"
+	"regexp"
 	"strings"
 )
 
@@ -26,7 +27,25 @@ type Page struct {
 //go:embed page.html
 var pageHTML string
 
-var pageTemplate = template.Must(template.New("letter").Parse(pageHTML))
+var pageTemplate = template.Must(template.New("letter").Funcs(template.FuncMap{"whole": whole}).Parse(pageHTML))
+
+// run is a part of a line; a whole one is not broken.
+type run struct {
+	Text  string
+	Whole bool
+}
+
+// numbers are dates and telephone numbers, which a line would break at their hyphens.
+var numbers = regexp.MustCompile(`\d+(-\d+)+`)
+
+func whole(line string) (runs []run) {
+	at := 0
+	for _, n := range numbers.FindAllStringIndex(line, -1) {
+		runs = append(runs, run{line[at:n[0]], false}, run{line[n[0]:n[1]], true})
+		at = n[1]
+	}
+	return append(runs, run{line[at:], false})
+}
 
 // Mail sets the page for one address.
 func (p *Page) Mail(to string) (*Mail, error) {
