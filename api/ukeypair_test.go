@@ -37,6 +37,21 @@ func TestTokenPairs(t *testing.T) {
 	page.post("/v1/ukey-sessions", asked(expired)).refused(422, "certificate_expired")
 	future := w.holder(sm(), trust.SM2SM3, "admin", forEncryption, func(c *trusttest.Template) { c.NotBefore = w.clock.Now().AddDate(0, 0, 1) })
 	page.post("/v1/ukey-sessions", asked(future)).refused(422, "certificate_not_yet_valid")
+	// Whether it is revoked is asked as the provider's policy has it, and told apart.
+	there := w.holder(tie(), trust.ES256, "admin", forEncryption)
+	guarded := asked(there)
+	guarded["provider"] = "sichuan"
+	told := func(f error) {
+		w.revoked.fault.Store(&f)
+		t.Cleanup(func() { w.revoked.fault.Store(nil) })
+	}
+	told(trust.ErrRevoked)
+	page.post("/v1/ukey-sessions", guarded).refused(422, "encryption_certificate_revoked")
+	told(trust.ErrRevocationUnavailable)
+	page.post("/v1/ukey-sessions", guarded).refused(503, "revocation_unavailable")
+	w.revoked.fault.Store(nil)
+	page.post("/v1/ukey-sessions", guarded).ok(201)
+
 	page.post("/v1/ukey-sessions", map[string]string{"purpose": "bind", "provider": "beijing", "encryption_certificate": "!"}).refused(400, "certificate_malformed")
 	page.post("/v1/ukey-sessions", map[string]string{"purpose": "acknowledge", "certificate": "x", "encryption_certificate": "!"}).refused(400, "request_invalid")
 
@@ -117,6 +132,38 @@ func TestTokenPairs(t *testing.T) {
 		page.post(s.at("/confirm"), s.sign(t, x.h)).ok(200, s)
 		if a := page.post("/v1/bindings/"+s.Result.Binding.ID+"/rehearsals", "{}"); a.Status != x.status {
 			t.Errorf("%s: %d %s", login, a.Status, a.Body)
+		}
+	}
+}
+
+// A key decrypts also when its certificate is revoked: the rehearsal goes on, and says
+// so; a revocation that cannot be asked about is not told of. Signing is not touched.
+func TestRehearsingWithARevokedPair(t *testing.T) {
+	w := newWorld(t)
+	page := w.browser("admin")
+	forEncryption := func(c *trusttest.Template) { c.KeyUsage = smx509.KeyUsageKeyEncipherment }
+	h := w.holder(tie(), trust.RS256, "admin")
+	twin := w.holder(tie(), trust.RS256, "admin", forEncryption)
+	s := new(ukeySession)
+	page.post("/v1/ukey-sessions", map[string]string{"purpose": "bind", "provider": "sichuan", "encryption_certificate": base64.StdEncoding.EncodeToString(twin.Cert.Raw)}).ok(201, s)
+	page.post(s.at("/confirm"), s.sign(t, h)).ok(200, s)
+	at := "/v1/bindings/" + s.Result.Binding.ID + "/rehearsals"
+	for _, x := range []struct {
+		fault   error
+		revoked bool
+	}{{nil, false}, {trust.ErrRevocationUnavailable, false}, {trust.ErrRevoked, true}} {
+		w.revoked.fault.Store(nil)
+		if x.fault != nil {
+			w.revoked.fault.Store(&x.fault)
+		}
+		var r struct {
+			State, Certificate string
+			Revoked            bool
+			Challenge          []byte
+		}
+		page.post(at, "{}").ok(201, &r)
+		if r.Revoked != x.revoked || r.State != "asked" || len(r.Challenge) == 0 || r.Certificate != twin.Cert.Fingerprint() {
+			t.Errorf("%v: %+v", x.fault, r)
 		}
 	}
 }

@@ -17,6 +17,7 @@ type tokenRehearsalView struct {
 	State       bids.RehearsalState `json:"state"`
 	Algorithm   trust.Algorithm     `json:"algorithm"`
 	Certificate string              `json:"certificate,omitempty"` // fingerprint
+	Revoked     bool                `json:"revoked,omitempty"`
 	Statement   string              `json:"statement,omitempty"`
 	Challenge   []byte              `json:"challenge,omitempty"`
 }
@@ -48,7 +49,7 @@ func (s *Server) postTokenRehearsal(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.json(fiber.StatusCreated, tokenRehearsalView{r.ID, r.State, r.Algorithm, made.Certificate, base64.RawURLEncoding.EncodeToString(made.Statement), made.Ciphertext})
+	return c.json(fiber.StatusCreated, tokenRehearsalView{r.ID, r.State, r.Algorithm, made.Certificate, made.Revoked, base64.RawURLEncoding.EncodeToString(made.Statement), made.Ciphertext})
 }
 
 // postTokenRehearsalAnswer takes the bridge's answer.

@@ -367,7 +367,7 @@ func (w *world) start() {
 	check(t, err)
 	ca := w.made.ca
 	w.hub = feed.NewHub(db)
-	cfg := mobilecert.Config{Store: db, Clock: w.clock.Now, Hub: w.hub, Seal: w.ring, Catalogue: w.catalogue(ca), People: people{w.accounts}}
+	cfg := mobilecert.Config{Store: db, Clock: w.clock.Now, Hub: w.hub, Seal: w.ring, Catalogue: w.catalogue(ca), People: people{w.accounts}, Revocation: w.revoked}
 	products := mobilecert.DemoProducts("huixin", mobilecert.BuiltinIssuer{Authority: ca})
 	if s.products != nil {
 		products = s.products

@@ -61,7 +61,7 @@ func (p *Bind) Begin(ctx context.Context, r confirm.Request) (confirm.Terms, err
 	}
 	details := map[string]string{"provider": provider.ID, "provider_name": provider.NameZH, "medium": string(medium)}
 	if medium == UKey {
-		if err := p.certificates.PairDetails(r, provider.ID, details); err != nil {
+		if err := p.certificates.PairDetails(ctx, r, provider.ID, details); err != nil {
 			return confirm.Terms{}, err
 		}
 	}

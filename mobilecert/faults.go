@@ -75,6 +75,9 @@ var (
 	ErrUploadTerm = fault.New(fault.Unprocessable, "certificate_term_differs",
 		"该证书的有效期与所申领的不一致，未保存。请核对起止日期，必要时请 CA 重新签发。",
 		"The certificate's term is not the one applied for, so nothing was saved. Compare the dates; if need be, have the authority make it again.")
+	ErrPairRevoked = fault.New(fault.Unprocessable, "encryption_certificate_revoked",
+		"U-Key 中的加密证书已被吊销，不能再用它加密，因此没有继续。请联系 CA 服务商更换加密证书后重试。",
+		"The encryption certificate on the U-Key has been revoked, and nothing may be encrypted to it any more, so this did not go on. Have the authority replace it, and try again.")
 	ErrPairHolder = fault.New(fault.Unprocessable, "encryption_certificate_differs",
 		"U-Key 里的加密证书与所选签名证书不是同一持有人的，未绑定。请重新选择证书，或联系 CA 服务商。",
 		"The encryption certificate on the U-Key is another holder's than the signing certificate, so nothing was bound. Choose again, or ask the certificate's provider.")

@@ -23,6 +23,9 @@ type Config struct {
 	// Products are what can be collected, Grants who may; both may be nil.
 	Products *Products
 	Grants   Grants
+	// Revocation is asked about the encryption certificates of U-Keys; nil where no
+	// provider's policy asks for it.
+	Revocation trust.Revocation
 	// BindingsPerAccount is how many active bindings an account may have; 0 means 1.
 	BindingsPerAccount int
 	// Own says whether the installation's own authority made a certificate, whoever

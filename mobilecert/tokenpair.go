@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"time"
 
 	"certlink/confirm"
@@ -19,24 +20,43 @@ const ParamEncryption = "encryption_certificate"
 
 // PairDetails checks the encryption certificate of a request, where it names one, and
 // puts it into the statement's details: it is for encryption, in its term, under the
-// provider's anchors.
-func (v *Certificates) PairDetails(r confirm.Request, provider string, details map[string]string) error {
+// provider's anchors, and not revoked, as the provider's policy asks it. This is asked
+// here and not again: a statement lives for minutes, and what is revoked later does not
+// undo a binding, whose signing certificate answers for itself.
+func (v *Certificates) PairDetails(ctx context.Context, r confirm.Request, provider string, details map[string]string) error {
 	cert, err := named(r)
 	if err != nil || cert == nil {
 		return err
 	}
-	policy, err := v.cfg.Catalogue.Policy(provider)
-	if err != nil {
-		return err
-	}
-	offline := *policy
-	offline.Revocation = trust.RevocationNone
-	// A second's grace: whoever has just made it may have a clock before ours.
-	if _, err := offline.CheckEncryption(context.Background(), cert, nil, v.cfg.Clock().Add(time.Second), nil); err != nil {
+	if err := v.checkPair(ctx, provider, cert); err != nil {
 		return err
 	}
 	details["encryption_certificate"], details["encryption_serial"], details["encryption_subject_sha256"] = cert.Fingerprint(), cert.SerialHex(), subjectSum(cert)
 	return nil
+}
+
+func (v *Certificates) checkPair(ctx context.Context, provider string, cert *trust.Certificate) error {
+	policy, err := v.cfg.Catalogue.Policy(provider)
+	if err != nil {
+		return err
+	}
+	// A second's grace: whoever has just made it may have a clock before ours.
+	_, err = policy.CheckEncryption(ctx, cert, nil, v.cfg.Clock().Add(time.Second), v.cfg.Revocation)
+	if errors.Is(err, trust.ErrRevoked) {
+		return ErrPairRevoked.Because(err)
+	}
+	return err
+}
+
+// PairRevoked says whether the certificate that data for a binding's account is encrypted
+// to is known to be revoked. Its key decrypts all the same, so nothing is stopped by it:
+// what cannot be learned is not told.
+func (v *Certificates) PairRevoked(ctx context.Context, b *Binding) (bool, error) {
+	cert, err := trust.ParseCertificate(b.Encryption)
+	if err != nil {
+		return false, err
+	}
+	return errors.Is(v.checkPair(ctx, b.Provider, cert), ErrPairRevoked), nil
 }
 
 func subjectSum(c *trust.Certificate) string {

@@ -151,6 +151,8 @@ func (p *Program) Open(ctx context.Context, origin string) (err error) {
 	if p.Authority != nil {
 		config.Own = func(c *trust.Certificate) bool { _, own := p.Authority.Issued(c); return own }
 	}
+	// What is revoked is read from the records, for which no other service is needed.
+	config.Revocation = p.revocation(mobilecert.NewCertificates(config))
 	certificates, bindings := mobilecert.NewCertificates(config), mobilecert.NewBindings(config)
 	if err := p.openCashier(origin); err != nil {
 		return err
@@ -168,7 +170,7 @@ func (p *Program) Open(ctx context.Context, origin string) (err error) {
 	purposes = append(purposes, p.openRenewal(config, certificates, bindings)...)
 	p.engine, err = confirm.New(confirm.Config{
 		Store: p.Store, Clock: p.Clock, Audience: origin, Directory: p.Accounts, Certificates: certificates,
-		Policy: p.Catalogue.Policy, Revocation: p.revocation(certificates), Purposes: purposes,
+		Policy: p.Catalogue.Policy, Revocation: config.Revocation, Purposes: purposes,
 	})
 	if err != nil {
 		return err

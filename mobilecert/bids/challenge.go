@@ -21,6 +21,7 @@ const PurposeRehearse = "rehearse"
 // Challenge is what the page hands to the bridge.
 type Challenge struct {
 	Certificate string // fingerprint of the one that is encrypted to
+	Revoked     bool   // it is known to be: its key decrypts what was, and no more is encrypted to it
 	Statement   []byte // canonical; what the person reads
 	Ciphertext  []byte
 }
@@ -71,7 +72,11 @@ func (l *Ledger) RehearseToken(ctx context.Context, b *mobilecert.Binding, audie
 			"challenge_sha256": base64.RawURLEncoding.EncodeToString(sum[:]),
 		},
 	}).Canonical()
-	return r, &Challenge{cert.Fingerprint(), statement, sealed}, l.rehearsals.Create(ctx, r)
+	revoked, err := l.cfg.Certificates.PairRevoked(ctx, b)
+	if err != nil {
+		return nil, nil, err
+	}
+	return r, &Challenge{cert.Fingerprint(), revoked, statement, sealed}, l.rehearsals.Create(ctx, r)
 }
 
 // AnswerToken takes what the bridge has answered.

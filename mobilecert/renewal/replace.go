@@ -58,7 +58,7 @@ func (p *Replace) Begin(ctx context.Context, r confirm.Request) (confirm.Terms, 
 		"previous_certificate": n.Certificate.Fingerprint, "previous_serial": n.Certificate.Serial,
 		"certificate": c.Fingerprint, "certificate_serial": c.Serial, "not_after": stamp(c.NotAfter),
 	}
-	if err := p.cfg.Certificates.PairDetails(r, c.Provider, details); err != nil {
+	if err := p.cfg.Certificates.PairDetails(ctx, r, c.Provider, details); err != nil {
 		return confirm.Terms{}, err
 	}
 	return confirm.Terms{Provider: c.Provider, SignedBy: confirm.ByCertificate, Details: details}, nil

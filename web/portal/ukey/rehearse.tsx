@@ -20,6 +20,7 @@ interface Rehearsal {
   certificate: string
   statement: string
   challenge: string
+  revoked?: boolean
 }
 
 type Step = { kind: 'ready' } | { kind: 'asking' } | { kind: 'over'; passed: boolean } | { kind: 'failed'; problem: Problem }
@@ -67,6 +68,11 @@ export function RehearseDialog({ binding, holder, onClose, fallback }: { binding
       </p>
       <div class="stack" data-testid="rehearse-state" data-state={step.kind === 'over' ? (step.passed ? 'passed' : 'refused') : step.kind}>
         {step.kind === 'ready' && <p>{u('rehearseLead')}</p>}
+        {r?.revoked && (
+          <Note tone="warn" title={u('pairRevokedTitle')} testid="pair-revoked">
+            <p>{u('pairRevokedText')}</p>
+          </Note>
+        )}
         {step.kind === 'ready' && made.problem && <ProblemNote problem={made.problem} onRetry={again} retryText={u('retry')} />}
         {step.kind === 'ready' && !made.problem && !ready && <Connect bridge={bridge} leave={onClose} />}
         {step.kind === 'ready' && ready && !made.problem && (!r || !bridge.tokens) && <Waiting text={u('reading')} />}
