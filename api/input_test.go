@@ -305,3 +305,28 @@ func FuzzRequests(f *testing.F) {
 		}
 	})
 }
+
+// Whoever sends too much is answered, and not cut off while they are still sending: many
+// would see a broken connection and no answer.
+func TestTooMuchIsAnswered(t *testing.T) {
+	w := newWorld(t)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(w.origin, "http://"))
+	check(t, err)
+	defer conn.Close()
+	check(t, conn.SetDeadline(time.Now().Add(30*time.Second)))
+	piece := bytes.Repeat([]byte("x"), 90<<10)
+	_, err = fmt.Fprintf(conn, "POST /v1/payments/sandbox/notice HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", strings.TrimPrefix(w.origin, "http://"), 10*len(piece))
+	check(t, err)
+	_, err = conn.Write(piece)
+	check(t, err)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	check(t, err)
+	if body, err := io.ReadAll(resp.Body); resp.StatusCode != 413 || !strings.Contains(string(body), "body_too_large") {
+		t.Errorf("%d %s, %v", resp.StatusCode, body, err)
+	}
+	for range 9 {
+		if _, err := conn.Write(piece); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

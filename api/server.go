@@ -250,6 +250,9 @@ func (l impatient) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
+		if tcp, plain := conn.(*net.TCPConn); plain {
+			conn = &lingering{TCPConn: tcp}
+		}
 		if conn.SetReadDeadline(time.Now().Add(l.time)) == nil {
 			return conn, nil
 		}
@@ -281,6 +284,9 @@ func (s *Server) errors(f *fiber.Ctx, err error) error {
 		c.page = c.failPage
 	}
 	s.headers(c)
+	if l, may := f.Context().Conn().(*lingering); may && errors.Is(refusal(err), ErrBody) {
+		l.refused.Store(true)
+	}
 	// Of a file it is said in the words for files, though it was not read.
 	if errors.Is(refusal(err), ErrBody) && s.bodyBound(f.Path()) == upload.MaxSize {
 		err = upload.ErrTooLarge.With("bytes_most", upload.MaxSize)
