@@ -1,6 +1,8 @@
 package api
 
 import (
+	"time"
+
 	"github.com/gofiber/fiber/v2"
 
 	"certlink/mobilecert/renewal"
@@ -16,7 +18,16 @@ func (s *Server) postSiteNotice(c *call) error {
 	return c.nothing()
 }
 
-type sitePage struct{ Case *sandbox.Case }
+type sitePage struct {
+	Case  *sandbox.Case
+	Until *time.Time
+	Here  string
+}
+
+// Over: nothing can be done on the page.
+func (p sitePage) Over() bool {
+	return p.Case.SignedIn && (p.Case.Step == renewal.StepDone || p.Case.Step == renewal.StepRejected)
+}
 
 // sitePage is the sandbox's page: whoever tries certlink plays the holder there, and
 // the authority's clerk.
@@ -29,7 +40,11 @@ func (s *Server) sitePage(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.show(fiber.StatusOK, "sandboxsite.html", sitePage{k})
+	p := sitePage{Case: k, Here: "/sandbox/extension/" + k.ID}
+	if until, err := time.Parse(time.RFC3339, k.Until); err == nil {
+		p.Until = &until
+	}
+	return c.show(fiber.StatusOK, "sandboxsite.html", p)
 }
 
 func (s *Server) siteAct(c *call) error {
