@@ -4,6 +4,7 @@ package programtest
 
 import (
 	"context"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -14,48 +15,64 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"certlink/account"
-	"certlink/internal/clock"
-	"certlink/internal/seal"
 	"certlink/program"
+	"certlink/store"
+	"certlink/store/sqlite"
 	"certlink/web"
 )
+
+// Main runs the tests of a package, and takes away what they leave in the directory for
+// temporary files: programs that were built, the data that others are copies of.
+func Main(m *testing.M) {
+	dir, err := os.MkdirTemp("", "certlink-*")
+	if err != nil {
+		panic(err)
+	}
+	os.Setenv("TMPDIR", dir)
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
 
 // Standard are the settings of an operator who set none.
 func Standard(t *testing.T) program.Settings {
 	t.Helper()
+	s, err := standard()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func standard() (program.Settings, error) {
 	var s struct{ program.Settings }
 	k, err := kong.New(&s)
 	if err == nil {
 		_, err = k.Parse(nil)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s.Settings
+	return s.Settings, err
 }
 
-// demoTemplate is a data directory with the demo people in it. Their passwords cost
-// what passwords must, so they are made once.
+// demoTemplate is a data directory with the demo people and the demo authority in it.
+// Their passwords and keys cost what they must, so they are made once.
 var demoTemplate = sync.OnceValues(func() (dir string, err error) {
-	if dir, err = os.MkdirTemp("", "certlink-demo-*"); err != nil {
+	if dir, err = os.MkdirTemp("", "demo-*"); err != nil {
 		return "", err
 	}
-	db, err := (&program.Settings{Data: dir, Store: "embedded"}).OpenStore(context.Background())
+	s, err := standard()
 	if err != nil {
 		return "", err
 	}
-	defer db.Close()
-	ring, err := seal.Load(filepath.Join(dir, "secret.key"))
-	if err != nil {
+	s.Data, s.Demo = dir, true
+	if err := s.Check(); err != nil {
 		return "", err
 	}
-	accounts, err := account.New(account.Config{Store: db, Clock: clock.System, Seal: ring, Demo: true, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
+	ctx, p := context.Background(), &program.Program{Settings: s, Log: slog.New(slog.DiscardHandler)}
+	if err := p.Open(ctx, "http://127.0.0.1"); err != nil {
 		return "", err
 	}
-	defer accounts.Close()
-	return dir, accounts.EnsureDemo(context.Background())
+	defer p.Close()
+	return dir, p.Accounts.EnsureDemo(ctx)
 })
 
 // DemoData is a copy of it.
@@ -66,10 +83,47 @@ func DemoData(t *testing.T) string {
 	if err == nil {
 		err = os.CopyFS(dir, os.DirFS(template))
 	}
+	if err == nil { // a copy does not take over who may read what
+		err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			return os.Chmod(path, 0o600)
+		})
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// DemoStore opens the embedded store of a copy.
+func DemoStore(t *testing.T) store.Store {
+	t.Helper()
+	db, err := sqlite.Open(context.Background(), filepath.Join(DemoData(t), "store"), program.Schema())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+// Seed writes what a copy holds into another store, which is empty.
+func Seed(t *testing.T, to store.Store) {
+	t.Helper()
+	ctx, from := context.Background(), DemoStore(t)
+	for _, c := range program.Schema() {
+		docs, next, err := from.Query(ctx, c.Name, store.Query{})
+		if err != nil || next != "" {
+			t.Fatal(c.Name, next, err)
+		}
+		for _, d := range docs {
+			d.Rev = 0
+			if err := to.Create(ctx, c.Name, d); err != nil {
+				t.Fatal(c.Name, err)
+			}
+		}
+	}
 }
 
 // Serve starts the whole program in demo mode, as make run does, on a port of

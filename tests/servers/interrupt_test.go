@@ -102,6 +102,7 @@ func openStream(t *testing.T, p *programtest.Portal, id string) *bufio.Scanner {
 
 // Told to end while it is still starting, it ends, and does not call it an error.
 func TestInterruptedAtTheStart(t *testing.T) {
+	t.Parallel()
 	for _, after := range []time.Duration{0, 30, 100, 300} {
 		srv := newProcess(t)
 		srv.launch()

@@ -21,47 +21,69 @@ import (
 // finished or is refused cleanly. CERTLINK_KILLS says how often.
 func TestKilledAgainAndAgain(t *testing.T) {
 	t.Parallel()
-	t.Run("embedded", func(t *testing.T) { killed(t, 6) })
+	t.Run("embedded", func(t *testing.T) {
+		t.Parallel()
+		killed(t, 6)
+	})
 	t.Run("mongo", func(t *testing.T) {
-		uri, err := standIn()
-		if err != nil {
-			t.Fatal(err)
-		}
-		killed(t, 3, "CERTLINK_STORE="+uri, "CERTLINK_DATABASE="+newDatabase(t, uri))
+		t.Parallel()
+		uri, database := newMongo(t)
+		killed(t, 3, "CERTLINK_STORE="+uri, "CERTLINK_DATABASE="+database)
 	})
 }
 
 func killed(t *testing.T, kills int, env ...string) {
+	srv := newProcess(t, env...)
+	srv.start()
+	endures(t, srv, kills, 300*time.Millisecond, 1200*time.Millisecond,
+		workers(t, srv.origin, "admin", "zhangwei", "zhangwei2", "lina", "admin2", "zhoutao"))
+}
+
+// course is what somebody does over and over, and how they leave things in the end.
+type course interface {
+	flow(ctx context.Context)
+	settle(ctx context.Context)
+}
+
+// meanwhile has everybody go their course over and over while disturb runs, and counts
+// the courses that ended.
+func meanwhile[C course](t *testing.T, all []C, disturb func()) int {
+	t.Helper()
+	ctx := t.Context()
+	var done, stop atomic.Int64
+	var wg sync.WaitGroup
+	for _, c := range all {
+		wg.Go(func() {
+			for stop.Load() == 0 && !t.Failed() {
+				c.flow(ctx)
+				done.Add(1)
+			}
+			c.settle(ctx)
+		})
+	}
+	disturb()
+	stop.Store(1)
+	wg.Wait()
+	return int(done.Load())
+}
+
+// endures is meanwhile with a server that is killed so many times, or as CERTLINK_KILLS
+// says, each time after a while between least and most.
+func endures[C course](t *testing.T, srv *process, kills int, least, most time.Duration, all []C) {
+	t.Helper()
 	if n, err := strconv.Atoi(os.Getenv("CERTLINK_KILLS")); err == nil {
 		kills = n
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	srv := newProcess(t, env...)
-	srv.start()
-
-	var done, stop atomic.Int64
-	var wg sync.WaitGroup
-	for _, login := range []string{"admin", "zhangwei", "zhangwei2", "lina", "admin2", "zhoutao"} {
-		w := newWorker(t, ctx, srv.origin, login)
-		wg.Go(func() {
-			for stop.Load() == 0 && !t.Failed() {
-				w.flow(ctx)
-				done.Add(1)
-			}
-			w.settle(ctx)
-		})
-	}
-	for range kills {
-		time.Sleep(time.Duration(300+rand.IntN(900)) * time.Millisecond)
-		srv.kill()
-		srv.start()
-	}
-	stop.Store(1)
-	wg.Wait()
-	t.Logf("%d flows over %d kills", done.Load(), kills)
-	if done.Load() < int64(kills) {
-		t.Errorf("only %d flows ended", done.Load())
+	done := meanwhile(t, all, func() {
+		for range kills {
+			time.Sleep(least + rand.N(most-least))
+			srv.kill()
+			srv.start()
+		}
+	})
+	t.Logf("%d flows over %d kills", done, kills)
+	if done < kills {
+		t.Errorf("only %d flows ended", done)
 	}
 }
 
@@ -72,6 +94,14 @@ type worker struct {
 	portal *programtest.Portal
 	phone  *phone.Phone
 	key    *phone.Key
+}
+
+func workers(t *testing.T, origin string, logins ...string) (all []*worker) {
+	t.Helper()
+	for _, login := range logins {
+		all = append(all, newWorker(t, t.Context(), origin, login))
+	}
+	return all
 }
 
 func newWorker(t *testing.T, ctx context.Context, origin, login string) *worker {

@@ -22,6 +22,7 @@ import (
 // Both halves of a pair are on the list and in the answers of the authority as soon as
 // the one is revoked; OpenSSL reads the list.
 func TestPairIsRevokedTogether(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	in := newInstallation(t, embedded(t), nil)
 	a := in.add(0)

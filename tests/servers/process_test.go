@@ -15,6 +15,8 @@ import (
 	"certlink/program/programtest"
 )
 
+func TestMain(m *testing.M) { programtest.Main(m) }
+
 // process is certlink as a program of its own, that can be killed.
 type process struct {
 	t      *testing.T
@@ -42,8 +44,9 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
+// binary is certlink, built once.
 var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "certlink-test-*")
+	dir, err := os.MkdirTemp("", "binary-*")
 	if err != nil {
 		return "", err
 	}

@@ -27,7 +27,6 @@ import (
 	"certlink/program"
 	"certlink/program/programtest"
 	"certlink/store"
-	"certlink/store/sqlite"
 	"certlink/trust"
 	"certlink/trust/ocsp"
 	"certlink/trust/trusttest"
@@ -169,19 +168,10 @@ func bytesOf(der []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { w.Write(der) }
 }
 
-func embedded(t *testing.T) func() store.Store {
-	t.Helper()
-	db, err := sqlite.Open(context.Background(), t.TempDir(), program.Schema())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	return func() store.Store { return shared{db} }
-}
-
 // Sources of revocation that are dead, slow, lie or say too much: each has its own
 // code, no request waits for long, and nothing is bound.
 func TestForeignRevocation(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	f := newForeign(t)
 	in := newInstallation(t, embedded(t), func(s *program.Settings) {
@@ -313,6 +303,7 @@ func (in *installation) by(p *phone.Phone, page *programtest.Portal, h *holder) 
 
 // Without the setting, an address of a private network is not even connected to.
 func TestPrivateSourcesAreNotAsked(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	f := newForeign(t)
 	f.at("/good", func(http.ResponseWriter, *http.Request) { t.Error("this machine was asked") })

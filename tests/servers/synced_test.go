@@ -23,6 +23,7 @@ var (
 // The whole server under strace: between the request that unbinds and the first
 // byte of its answer, the journal is written, and then synced.
 func TestSyncedBeforeTheAnswerLeaves(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	trace := filepath.Join(t.TempDir(), "trace")

@@ -7,12 +7,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/base64"
-	mathrand "math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,38 +25,12 @@ import (
 // the others sign as it would.
 func TestUKeysKilledAgainAndAgain(t *testing.T) {
 	t.Parallel()
-	kills := 4
-	if n, err := strconv.Atoi(os.Getenv("CERTLINK_KILLS")); err == nil {
-		kills = n
-	}
-	ctx := t.Context()
 	srv := newProcess(t)
 	srv.start()
-	var done, stop atomic.Int64
-	var wg sync.WaitGroup
 	clerks := []*clerk{atBridge(t, srv.origin, "admin"), withKey(t, srv.origin, "zhangwei"), withKey(t, srv.origin, "lina"), withKey(t, srv.origin, "zhoutao")}
+	endures(t, srv, 4, 200*time.Millisecond, 1100*time.Millisecond, clerks)
 	for _, k := range clerks {
-		wg.Go(func() {
-			for stop.Load() == 0 && !t.Failed() {
-				k.flow(ctx)
-				done.Add(1)
-			}
-			k.settle(ctx)
-		})
-	}
-	for range kills {
-		time.Sleep(time.Duration(200+mathrand.IntN(900)) * time.Millisecond)
-		srv.kill()
-		srv.start()
-	}
-	stop.Store(1)
-	wg.Wait()
-	for _, k := range clerks {
-		k.count(ctx)
-	}
-	t.Logf("%d flows over %d kills", done.Load(), kills)
-	if done.Load() < int64(kills) {
-		t.Errorf("only %d flows ended", done.Load())
+		k.count(t.Context())
 	}
 }
 
