@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -260,6 +261,39 @@ func TestAPhoneThatLostItsCertificateCannotConfirm(t *testing.T) {
 	for range rings { // and its stream ends
 	}
 	a.page.post("/v1/prompts", map[string]string{"purpose": "bind", "certificate": a.id}).refused(403, "device_revoked")
+}
+
+// A page knows which certificates it can have a phone asked about: the account's own,
+// while they are good.
+func TestWhichPhoneCanBeAsked(t *testing.T) {
+	a := newAsked(t)
+	can := func(page *client, scope string) bool {
+		t.Helper()
+		var list struct {
+			Items []struct {
+				ID   string
+				Acts []string
+			}
+		}
+		page.get("/v1/certificates?scope="+scope).ok(200, &list)
+		for _, x := range list.Items {
+			if x.ID == a.id {
+				return slices.Contains(x.Acts, "ask_phone")
+			}
+		}
+		t.Fatalf("%s is not in the list", a.id)
+		return false
+	}
+	if !can(a.page, "mine") {
+		t.Error("one's own phone cannot be asked")
+	}
+	if can(a.w.browser("reviewer"), "all&organisation="+a.w.person("admin").OrganisationID) {
+		t.Error("a reviewer can ask others' phones")
+	}
+	a.page.post("/v1/certificates/"+a.id+"/revoke", map[string]string{"reason": "key_compromise"}).ok(200)
+	if can(a.page, "mine") {
+		t.Error("a phone can be asked to bind what was revoked")
+	}
 }
 
 func TestWhatNeedsDigitsIsNotSent(t *testing.T) {

@@ -75,6 +75,9 @@ func (c *Certificate) Record(cat *Catalogue, product *Product, by Who, now time.
 	if (c.State == Issued || c.State == Superseded) && by.mayRevoke(c) == nil {
 		v.Acts = append(v.Acts, "revoke")
 	}
+	if c.StateAt(now) == string(Issued) && c.Device != "" && c.Account.ID == by.Account {
+		v.Acts = append(v.Acts, "ask_phone") // the phone that holds it can be asked to bind it
+	}
 	return v
 }
 

@@ -76,6 +76,49 @@ func TestPromptsReachThePhone(t *testing.T) {
 		app.attribute("result", "data-state", "confirmed")
 		h.bound(t)
 	})
+	// The portal sends it to the phone instead of being scanned; a no is told there, and
+	// the code remains.
+	t.Run("sent from the portal", func(t *testing.T) {
+		portal := own(t, b, "portal", origin+"/portal/", 1280, 860)
+		portal.signInAs("lina")
+		for _, yes := range []bool{true, false} {
+			h.unbind(t)
+			portal.click("nav-bindings")
+			portal.beginBinding()
+			portal.see("send-to-phone")
+			if yes {
+				portal.shot("portal-send")
+			}
+			portal.click("send-to-phone")
+			portal.see("sent")
+			portal.attribute("qr-code", "data-state", "live")
+			if yes {
+				portal.shot("portal-sent")
+			}
+			app.home()
+			app.click("tab-inbox")
+			app.click("inbox-item")
+			if yes {
+				app.chooseAndConfirm("李娜")
+				app.typePIN(programtest.DemoPIN)
+				app.attribute("result", "data-state", "confirmed")
+				portal.attribute("session-state", "data-state", "confirmed")
+				portal.shot("portal-sent-bound")
+				h.bound(t)
+				portal.click("done")
+				portal.gone("bind-dialog")
+				continue
+			}
+			app.click("reject")
+			app.click("reject-reason-not_now")
+			portal.see("sent-ended")
+			portal.attribute("qr-code", "data-state", "live")
+			portal.shot("portal-sent-rejected")
+			portal.click("send-to-phone") // the phone is left alone for a while
+			portal.see("sent")
+			portal.shot("portal-sent-waits")
+		}
+	})
 }
 
 func waitForPush(t *testing.T, google *fcmtest.Server, before int, id string) fcmtest.Sent {

@@ -7,8 +7,10 @@ import { type Problem, asProblem } from '../../shared/problem'
 import { isAbort, query } from '../../shared/api'
 import { visible } from '../../shared/format'
 import { Button, Choices, Dialog, ErrorSummary, Field, type Mistake, mistake, Note, ProblemNote, Spinner, Waiting, announce } from '../../shared/ui'
+import { EndPanel } from '../flow/end'
 import { SessionPanel } from '../flow/panel'
 import { useSession } from '../flow/session'
+import { f } from '../flow/words'
 import { UKeyDialog } from '../ukey/dialog'
 import { u } from '../ukey/words'
 import { useDraft } from '../draft'
@@ -16,6 +18,7 @@ import { useLoad } from '../load'
 import { go } from '../router'
 import { call, useApp } from '../state'
 import { personName, productName, providerName, roleName, w } from '../words'
+import { SendButtons, SentNote, useSending } from './send'
 import { b } from './words'
 
 const say = dictionary(
@@ -354,8 +357,18 @@ function CodeDialog({ kind, title, form, change, provider, onClose, onBound }: C
   const self = session?.account
   const account = kind === 'other' ? form.account : (self?.id ?? '')
   const running = useSession({ purpose: 'bind', provider: form.provider, account }, form.session || undefined, (id) => change({ session: id ?? '' }))
+  const sending = useSending(kind === 'self' ? provider : undefined)
+  const prompt = sending.prompt
   const state = running.session?.state
-  const result = running.session?.result
+  const coded = !running.problem && (!state || state === 'created')
+  const byPrompt = prompt?.state === 'confirmed'
+  const result = byPrompt ? prompt.result : running.session?.result
+
+  // Done by one way, it is not asked by the other any more.
+  useEffect(() => {
+    if (byPrompt) void running.cancel().catch(() => undefined)
+    else if (state && state !== 'created') sending.stop()
+  }, [byPrompt, state])
 
   const leave = () => {
     // The page is left at once; an unanswered cancel ends by the code's own time.
@@ -367,7 +380,7 @@ function CodeDialog({ kind, title, form, change, provider, onClose, onBound }: C
     change({ step: 'form', session: '' })
   }
   const done = () => {
-    if (state === 'confirmed') onBound(result?.kind === 'binding' ? result.binding.id : undefined)
+    if (byPrompt || state === 'confirmed') onBound(result?.kind === 'binding' ? result.binding.id : undefined)
     else leave()
   }
 
@@ -380,7 +393,33 @@ function CodeDialog({ kind, title, form, change, provider, onClose, onBound }: C
         </strong>
         {provider && <span class="badge">{productName(provider, 'mobile')}</span>}
       </p>
-      <SessionPanel running={running} purpose="bind" provider={provider} onBack={back} onDone={done} onCancel={leave} />
+      {byPrompt ? (
+        <div class="session">
+          <h3 class="session-title" data-testid="session-state" data-state="confirmed">
+            {f('confirmedBind')}
+          </h3>
+          <EndPanel session={prompt} provider={provider} requestId="" onRestart={leave} onDone={done} />
+        </div>
+      ) : (
+        <>
+          {/* It stays when the code has expired. */}
+          {!coded && <SentNote sending={sending} />}
+          <SessionPanel
+            running={running}
+            purpose="bind"
+            provider={provider}
+            onBack={back}
+            onDone={done}
+            onCancel={leave}
+            beside={
+              <>
+                <SendButtons sending={sending} />
+                <SentNote sending={sending} />
+              </>
+            }
+          />
+        </>
+      )}
     </Dialog>
   )
 }

@@ -1,5 +1,6 @@
 // The code on the screen: the largest thing in the dialog, a thin ring around it
 // for the time left, three lines on how to scan, and the two other ways.
+import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { minutesSeconds } from '../../shared/format'
 import type { QRSession } from '../../shared/model'
@@ -13,7 +14,15 @@ import { f } from './words'
 // not scan it in vain, so it is hidden until the next one comes.
 const staleAfter = 4_000
 
-export function CodePanel({ running, session, typedAllowed }: { running: Running; session: QRSession | undefined; typedAllowed: boolean }) {
+interface Props {
+  running: Running
+  session: QRSession | undefined
+  typedAllowed: boolean
+  // Another way to the phone, beside the code.
+  beside?: ComponentChildren
+}
+
+export function CodePanel({ running, session, typedAllowed, beside }: Props) {
   const narrow = useNarrow()
   const size = narrow ? 272 : 300
   const left = useSecondsUntil(session?.expires_at)
@@ -128,6 +137,7 @@ export function CodePanel({ running, session, typedAllowed }: { running: Running
               {f('sameDevice')}
             </Button>
           </div>
+          {beside}
           {link && (
             <p class="small" role="status">
               {link.opened ? (

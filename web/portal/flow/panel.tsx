@@ -1,5 +1,6 @@
 // The part of a dialog that shows a session from its first second to its end,
 // always in the same place.
+import type { ComponentChildren } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { minutesSeconds, visible, time } from '../../shared/format'
 import type { Provider, QRSession } from '../../shared/model'
@@ -22,6 +23,7 @@ interface Props {
   onDone: () => void
   onCancel: () => void
   onBindNow?: () => void
+  beside?: ComponentChildren
 }
 
 type Stage = 'starting' | 'refused' | 'code' | 'match' | 'scanned' | 'accepted' | 'over'
@@ -133,7 +135,7 @@ export function SessionPanel(p: Props) {
           <p>{f('lost')}</p>
         </Note>
       )}
-      {(stage === 'starting' || stage === 'code') && <CodePanel running={r} session={s} typedAllowed={config?.typed_code ?? false} />}
+      {(stage === 'starting' || stage === 'code') && <CodePanel running={r} session={s} typedAllowed={config?.typed_code ?? false} beside={p.beside} />}
       {stage === 'match' && s && <MatchPanel key={s.id} session={s} device={device} update={r.update} />}
       {stage === 'scanned' && (
         <Outcome icon="phone" tone="plain">
