@@ -149,13 +149,13 @@ var (
 		"此手机尚未设置 PIN 码。请先设置。",
 		"This phone has no PIN yet. Set one first.")
 	ErrPINSet = fault.New(fault.Conflict, "pin_already_set",
-		"此手机已设置过 PIN 码。请使用原 PIN 码，或重置后重新申领证书。",
+		"此手机已设置过 PIN 码。请使用原 PIN 码，或重设后重新领取证书。",
 		"This phone already has a PIN. Use it, or reset it and apply for a new certificate.")
 	ErrPINWrong = fault.New(fault.Forbidden, "pin_wrong",
 		"PIN 码不正确。请重试；错误次数用完后 PIN 码将被永久锁定。",
 		"The PIN is wrong. Try again; when no tries are left it is locked for good.")
 	ErrPINLocked = fault.New(fault.Forbidden, "pin_locked",
-		"PIN 码错误次数过多，已被锁定。请重置 PIN 码并重新申领证书，无需再次付费。",
+		"PIN 码错误次数过多，已被锁定。请重设 PIN 码并重新领取证书，无需再次付费。",
 		"Too many wrong PINs: it is locked for good. Reset it and get a new certificate; you do not pay again.")
 	ErrPINBusy = fault.New(fault.Limited, "pin_busy",
 		"正在核对上一次输入的 PIN 码，请稍候再试。",

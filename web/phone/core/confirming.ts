@@ -524,7 +524,7 @@ async function certificateOf(result: { certificate: string; chain?: string[]; en
 const keyUnreadable = () =>
   new Problem({
     code: 'key_unreadable',
-    title_zh: '这张证书的密钥无法打开，可能是 PIN 曾被重设。请重新领取证书。',
+    title_zh: '这张证书的密钥无法打开，可能是 PIN 码曾被重设。请重新领取证书。',
     title_en: 'The key of this certificate does not open; the PIN may have been reset since. Collect a new certificate.',
   })
 

@@ -29,9 +29,15 @@ export function stateOf(r: CertificateRecord, c: Certificate, now: number): Cert
 }
 
 const soon = 30 // days before the end at which it is mentioned
+const near = 90 // and at which the days are counted, as the portal does
 
 export function kindOf(c: Certificate): string {
   return c.algorithm === 'ES256' ? t('kind_ES256') : c.algorithm === 'SM2SM3' ? t('kind_SM2SM3') : t('kindOther', { kind: c.algorithm })
+}
+
+function untilOf(c: Certificate, now: number): string {
+  const end = { date: date(c.notAfter) }
+  return daysUntil(c.notAfter, now) > near ? t('until', end) : t('untilNear', { ...end, days: inDays(c.notAfter, now) })
 }
 
 // Local first, so that there is something to see without a network; then the
@@ -110,7 +116,7 @@ function Card({ record }: { record: CertificateRecord }) {
       </span>
       {record.seen?.renewal?.state === 'extension' && <span class="badge badge-warn">{extend('waits')}</span>}
       <span class="card-foot">
-        <span>{state === 'expired' ? t('expiredOn', { date: date(c.notAfter) }) : `${t('until', { date: date(c.notAfter) })} (${inDays(c.notAfter, now)})`}</span>
+        <span>{state === 'expired' ? t('expiredOn', { date: date(c.notAfter) }) : untilOf(c, now)}</span>
         <span>{account ? <Text>{t('boundTo', { account })}</Text> : record.seen ? t('notBound') : ''}</span>
       </span>
     </a>
@@ -288,7 +294,7 @@ export function CertView({ id }: { id: string }) {
         <Fact name={t('organisation')} value={attribute(c.subject, 'O')} />
         <Fact name={t('provider')} value={providerName(record.provider)} />
         <Fact name={t('kind')} value={kindOf(c)} />
-        <Fact name={t('validUntil')} value={`${dateTime(c.notAfter)} (${inDays(c.notAfter, now)})`} />
+        <Fact name={t('validUntil')} value={daysUntil(c.notAfter, now) > near ? dateTime(c.notAfter) : t('validUntilNear', { time: dateTime(c.notAfter), days: inDays(c.notAfter, now) })} />
         <Fact name={t('bound')} value={bound?.account_name ?? (record.seen ? t('notBound') : t('boundUnknown'))} />
         {bound?.bound_at && <Fact name={t('boundAt')} value={dateTime(bound.bound_at)} />}
         <PairFacts record={record} />

@@ -269,7 +269,7 @@ function Statement({ c, fits, onConfirm, onStep }: StatementProps) {
           <p>{t('pollOffline')}</p>
         </Note>
       )}
-      <Digits c={c} />
+      {!none && <Digits c={c} />}
       {hints.some((h) => h.kind === 'first_time') && (
         <p class="hint-first" data-testid="hint-first">
           {t('first')}
@@ -282,14 +282,18 @@ function Statement({ c, fits, onConfirm, onStep }: StatementProps) {
         </StatementFields>
       )}
       <div class="decide">
-        <div class="decide-two">
-          <Button size="large" testid="reject" onClick={() => onStep('reject')}>
-            {t('reject')}
-          </Button>
-          <Button kind="primary" size="large" testid="confirm" off={none || (byCertificate && !fits)} describedBy={none ? 'no-certificate' : undefined} onClick={onConfirm}>
-            {t('confirm')}
-          </Button>
-        </div>
+        {none ? (
+          <EndWithout c={c} />
+        ) : (
+          <div class="decide-two">
+            <Button size="large" testid="reject" onClick={() => onStep('reject')}>
+              {t('reject')}
+            </Button>
+            <Button kind="primary" size="large" testid="confirm" off={byCertificate && !fits} onClick={onConfirm}>
+              {t('confirm')}
+            </Button>
+          </div>
+        )}
         <Button kind="quiet-danger" size="small" testid="not-me" onClick={() => onStep('not-me')}>
           {t('notMe')}
         </Button>
@@ -338,11 +342,30 @@ function NoCertificate({ c }: { c: Confirming }) {
   const phone = usePhone()
   const lost = useLoad(async () => (await phone.certificates()).some((r) => r.provider?.id === c.provider?.id), [c])
   return (
-    <div id="no-certificate">
-      <Note tone="warn" title={t('noneTitle', { provider: providerName(c.provider) })} testid="no-certificate">
-        <p>{c.purpose !== 'bind' ? t('noneNamed') : lost.data ? t('noneLost') : t('none')}</p>
-      </Note>
-    </div>
+    <Note tone="warn" title={t('noneTitle', { provider: providerName(c.provider) })} testid="no-certificate">
+      <p>{c.purpose !== 'bind' ? t('noneNamed') : lost.data ? t('noneLost') : t('none')}</p>
+    </Note>
+  )
+}
+
+// There is nothing to confirm with, so nothing to decide: the web page is told why,
+// and does not wait until the time is over.
+function EndWithout({ c }: { c: Confirming }) {
+  const [problem, setProblem] = useState<Problem | undefined>(undefined)
+  const [busy, setBusy] = useState(false)
+  const end = async () => {
+    setBusy(true)
+    setProblem(undefined)
+    await c.reject('other', t('noneReason', { provider: providerName(c.provider) })).catch((e: unknown) => setProblem(asProblem(e)))
+    setBusy(false)
+  }
+  return (
+    <>
+      {problem && <ProblemNote problem={problem} meaning={t('rejectFailedMeaning')} />}
+      <Button kind="primary" size="large" wide busy={busy} testid="end-without" onClick={() => void end()}>
+        {t('noneEnd')}
+      </Button>
+    </>
   )
 }
 

@@ -56,7 +56,7 @@ function GroupRow({ group, hints }: { group: Group; hints: Hint[] }) {
           <span key={f.path} class={i === 0 ? 'part part-first' : 'part'}>
             {i > 0 && (
               <span class="dot" aria-hidden="true">
-                {' · '}
+                {'\u00a0· '}
               </span>
             )}
             <Value field={f} />

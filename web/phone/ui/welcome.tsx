@@ -17,7 +17,8 @@ export function guessName(ua: string): { name: string; platform: string } {
 export function Welcome() {
   const phone = usePhone()
   const guess = guessName(navigator.userAgent)
-  const [name, setName] = useState(phone.device?.name ?? guess.name)
+  const [typed, setName] = useState<string | undefined>(phone.device?.name)
+  const name = typed ?? guess.name // in the language of the page until it is changed
   const [busy, setBusy] = useState(false)
   const [error, setError] = useState('')
   const [problem, setProblem] = useState<Problem | undefined>(undefined)

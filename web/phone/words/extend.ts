@@ -21,7 +21,7 @@ export const t = dictionary(
     history: '旧密钥只用来解密，不能签名。',
     rehearse: '解密演练',
     rehearseFirst: '先演练解密',
-    rehearseWhy: '输入 PIN，用这张证书的加密密钥解开一份测试密文，确认已投的标书还能解密。不会动用任何标书。',
+    rehearseWhy: '输入 PIN 码，用这张证书的加密密钥解开一份测试密文，确认已投的标书还能解密。不会动用任何标书。',
     rehearsed: '演练成功：用这张证书加密的投标文件可以在本机解密。',
     unrehearsed: '演练没有成功：本机解不开测试密文。开标之前请立即致电 CA 服务商。',
     rehearseNot: '演练没有进行，结果未知。',

@@ -24,7 +24,7 @@ export const fieldWords = dictionary(
     'requester.browser': '浏览器',
     'requester.started_at': '发起时间',
     'details.provider': '服务商代码',
-    'details.provider_name': 'CA 服务商',
+    'details.provider_name': 'CA服务商',
     'details.medium': '介质',
     'details.medium_name': '证书类型',
     'details.slot': '绑定位置',
@@ -61,7 +61,7 @@ export const fieldWords = dictionary(
     'details.bids_sha256': '清单摘要',
     'details.advice': '请注意',
     'details.advice_en': '请注意（英文）',
-    'details.phone': 'CA 服务商电话',
+    'details.phone': 'CA服务商电话',
   },
   {
     'version': 'Version',
