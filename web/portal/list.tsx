@@ -1,7 +1,7 @@
 // The frame of the portal's lists: the heading and what the list is for, filters, the
 // table with its keys, more of it, and the states loading, failed, refused and empty.
 import type { ComponentChildren } from 'preact'
-import { useRef } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
 import type { Page } from '../shared/model'
 import type { Problem } from '../shared/problem'
 import { Blank, Button, type IconName, ProblemCode, ProblemNote, Waiting } from '../shared/ui'
@@ -90,11 +90,14 @@ interface Props<T, P> {
 
 export function List<T, P>(p: Props<T, P>) {
   const { list } = p
+  // The same buttons stand once: where there is nothing yet, with the words that explain them.
+  const below = list.items?.length === 0 && p.empty.act !== undefined && p.empty.act === p.buttons
+  useFilled(below)
   return (
     <div class="stack page-body">
       <div class="row-between">
         <h1>{p.title}</h1>
-        {p.buttons}
+        {!below && p.buttons}
       </div>
       {p.lead && <p class="lead">{p.lead}</p>}
       {p.filters}
@@ -211,6 +214,16 @@ export function Filters({ onFind, children }: { onFind: () => void; children: Co
       {children}
     </form>
   )
+}
+
+// The button of an empty list goes away when the list fills; where the focus was on
+// it, the page takes it, so that it is not lost.
+function useFilled(empty: boolean): void {
+  const was = useRef(false)
+  useEffect(() => {
+    if (was.current && !empty && document.activeElement === document.body) document.getElementById('main')?.focus()
+    was.current = empty
+  }, [empty])
 }
 
 // Two lines of a cell: what it is about, and what goes with it.

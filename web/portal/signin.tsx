@@ -12,7 +12,7 @@ import { roleName, w } from './words'
 const say = dictionary(
   {
     title: '登录',
-    lead: '登录后办理 CA 证书的绑定与解绑。',
+    lead: '登录后办理 CA 证书的申领、绑定和续费。',
     login: '登录名',
     password: '密码',
     totp: '动态口令',
@@ -35,7 +35,7 @@ const say = dictionary(
   },
   {
     title: 'Sign in',
-    lead: 'Sign in to bind and unbind CA certificates.',
+    lead: 'Sign in to apply for, bind and renew CA certificates.',
     login: 'Login',
     password: 'Password',
     totp: 'One-time code',

@@ -3,7 +3,7 @@
 import { useState } from 'preact/hooks'
 import { visible } from '../../shared/format'
 import { type Problem, asProblem } from '../../shared/problem'
-import { Button, Choices, ErrorSummary, Field, type Mistake, Note, ProblemNote, announce } from '../../shared/ui'
+import { Button, Choices, ErrorSummary, Field, type Mistake, mistake, Note, ProblemNote, announce } from '../../shared/ui'
 import { useLoad } from '../load'
 import { call } from '../state'
 import { creditCodeDoubtful, mistakeOf, mistakesOf } from './checks'
@@ -12,6 +12,7 @@ import type { StepProps } from './course'
 import { type Application, type FieldName, type Offer, documents, fields, slots } from './model'
 import { Papers } from './papers'
 import { type Saving, useSaving } from './saving'
+import { w } from '../words'
 import { a, reasonText, subjectName } from './words'
 
 const groups: { title: 'groupOrganisation' | 'groupHolder' | 'groupDelivery'; of: FieldName[] }[] = [
@@ -55,8 +56,14 @@ export function FormStep({ x, onChange }: StepProps) {
   const submit = async (e: Event) => {
     e.preventDefault()
     if (busy) return
-    const wrong: Mistake[] = mistakesOf(saving.form, x.medium).map((m) => ({ field: `f-${m.field}`, text: `${a(m.field)}：${m.text}` }))
-    for (const slot of slots) if (!x.files.some((f) => f.slot === slot)) wrong.push({ field: `file-${slot}`, text: a('missingFile', { slot: a(slot) }) })
+    const { form } = saving
+    const wrong: Mistake[] = mistakesOf(form, x.medium).map(({ field }) =>
+      mistake(`f-${field}`, () => {
+        const text = mistakeOf(field, form, x.medium, true)
+        return form[field].trim() === '' ? text : w('named', { name: a(field), text }) // what is missing names itself
+      }),
+    )
+    for (const slot of slots) if (!x.files.some((f) => f.slot === slot)) wrong.push(mistake(`file-${slot}`, () => a('missingFile', { slot: a(slot) })))
     setMistakes(wrong)
     if (wrong.length > 0) return
     setBusy(true)
@@ -69,7 +76,7 @@ export function FormStep({ x, onChange }: StepProps) {
       } catch (err) {
         const p = asProblem(err)
         setProblem(p)
-        if (p.fields.length > 0) setMistakes(p.fields.map((f) => ({ field: fieldId(f.pointer), text: `${subjectName(f.pointer.slice(1))}：${f.detail}` })))
+        if (p.fields.length > 0) setMistakes(p.fields.map((f) => mistake(fieldId(f.pointer), () => w('named', { name: subjectName(f.pointer.slice(1)), text: f.detail }))))
         if (p.code === 'terms_changed') setReading(true)
       }
     }
@@ -190,7 +197,7 @@ function Rejected({ x }: { x: Application }) {
             ) : (
               subjectName(r.field)
             )}
-            ：{visible(reasonText(r))}
+            {w('named', { name: '', text: visible(reasonText(r)) })}
           </li>
         ))}
       </ul>

@@ -26,15 +26,16 @@ function Applications() {
   const [choosing, setChoosing] = useState(false)
   const [view, change] = useDraft('applications', { scope: 'mine' })
   const list = usePages<Summary>((cursor) => `/v1/applications${query({ scope: view.scope, limit: 20, cursor })}`)
+  const begin = (
+    <Button kind="primary" onClick={() => setChoosing(true)} testid="apply-ca">
+      {a('applyCA')}
+    </Button>
+  )
   return (
     <List
       title={w('apply')}
       lead={a('lead')}
-      buttons={
-        <Button kind="primary" onClick={() => setChoosing(true)} testid="apply-ca">
-          {a('applyCA')}
-        </Button>
-      }
+      buttons={begin}
       filters={
         has('admin') && (
           <Choices
@@ -57,11 +58,7 @@ function Applications() {
         icon: 'certificate',
         title: a('empty'),
         text: a('emptyText'),
-        act: (
-          <Button kind="primary" onClick={() => setChoosing(true)} testid="empty-apply">
-            {a('applyCA')}
-          </Button>
-        ),
+        act: begin,
       }}
       loading={a('loading')}
       failed={a('failed')}
@@ -73,11 +70,11 @@ function Applications() {
       ]}
       acts={(x) => (
         <>
-          <Button size="small" onClick={() => go('apply', x.id)} label={`${actOf(x)}：${x.number}`} testid="open-application">
+          <Button size="small" onClick={() => go('apply', x.id)} label={w('named', { name: actOf(x), text: x.number })} testid="open-application">
             {actOf(x)}
           </Button>
           {x.state === 'issued' && x.order && x.amount_fen > 0 && (
-            <Button size="small" kind="quiet" onClick={() => go('invoice', x.order)} label={`${a('invoice')}：${x.number}`} testid="invoice">
+            <Button size="small" kind="quiet" onClick={() => go('invoice', x.order)} label={w('named', { name: a('invoice'), text: x.number })} testid="invoice">
               {a('invoice')}
             </Button>
           )}

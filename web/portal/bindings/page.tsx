@@ -83,11 +83,7 @@ export function BindingsPage() {
     icon: 'link',
     title: b('emptyTitle'),
     text: b('emptyText'),
-    act: (
-      <Button kind="primary" onClick={() => change({ dialog: 'self' })} testid="empty-bind">
-        {b('bindSelf')}
-      </Button>
-    ),
+    act: buttons,
   } as const
 
   return (

@@ -141,7 +141,7 @@ export const c = dictionary(
     wechatText: 'Pay by scanning with WeChat',
     alipay: 'Alipay',
     alipayText: 'Pay by scanning with Alipay',
-    sandbox: 'Sandbox (demonstration)',
+    sandbox: 'Sandbox (demo)',
     sandboxText: 'A pretended payment; no money is taken',
     offline: 'Bank transfer',
     offlineText: 'Transfer the amount and upload the proof; a reviewer confirms it',

@@ -113,6 +113,7 @@ export function CodePanel({ running, session, typedAllowed, beside }: Props) {
           <li>{f(narrow ? 'step2narrow' : 'step2')}</li>
           <li>{f('step3')}</li>
         </ol>
+        <p class="small muted">{f('noApp', { address: `${location.origin}/phone/` })}</p>
         <div class="scan-other">
           {typed ? (
             <div class="typed">

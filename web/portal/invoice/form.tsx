@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { query } from '../../shared/api'
 import { type Problem, asProblem } from '../../shared/problem'
-import { Button, Choices, ErrorSummary, Field, FileInput, type Mistake, ProblemNote, Waiting } from '../../shared/ui'
+import { Button, Choices, ErrorSummary, Field, FileInput, type Mistake, mistake, ProblemNote, Waiting } from '../../shared/ui'
 import { useDraft } from '../draft'
 import { useLoad } from '../load'
 import { call } from '../state'
@@ -52,15 +52,15 @@ export function InvoiceForm({ found, onDone }: { found: InvoiceCase; onDone: (c:
 
   const check = (): Mistake[] => {
     const out: Mistake[] = []
-    const need = (field: string, bad: boolean, text: string) => bad && out.push({ field, text })
-    need('invoice-titles', !items?.some((t) => t.id === form.title), v('needTitle'))
-    need('proof', found.prove && !proof, v('needProof'))
-    need('phone', !form.phone.trim(), v('needPhone'))
-    need('email', !form.email.trim(), v('needEmail'))
-    need('email', form.email.trim() !== '' && !/^\S+@\S+\.\S+$/.test(form.email.trim()), v('badEmail'))
+    const need = (field: string, bad: boolean, say: () => string) => bad && out.push(mistake(field, say))
+    need('invoice-titles', !items?.some((t) => t.id === form.title), () => v('needTitle'))
+    need('proof', found.prove && !proof, () => v('needProof'))
+    need('phone', !form.phone.trim(), () => v('needPhone'))
+    need('email', !form.email.trim(), () => v('needEmail'))
+    need('email', form.email.trim() !== '' && !/^\S+@\S+\.\S+$/.test(form.email.trim()), () => v('badEmail'))
     if (form.medium === 'paper') {
-      need('recipient', !form.recipient.trim(), v('needName'))
-      need('address', !form.address.trim(), v('needAddress'))
+      need('recipient', !form.recipient.trim(), () => v('needName'))
+      need('address', !form.address.trim(), () => v('needAddress'))
     }
     return out
   }

@@ -4,7 +4,7 @@ import { query } from '../../shared/api'
 import { dateTime, money } from '../../shared/format'
 import { dictionary } from '../../shared/i18n'
 import { type Problem, asProblem } from '../../shared/problem'
-import { Button, Dialog, ErrorSummary, Field, FileInput, type Mistake, Note, ProblemNote, Waiting, announce } from '../../shared/ui'
+import { Button, Dialog, ErrorSummary, Field, FileInput, type Mistake, mistake, Note, ProblemNote, Waiting, announce } from '../../shared/ui'
 import { useDraft } from '../draft'
 import { Cell, List, usePages } from '../list'
 import { useLoad } from '../load'
@@ -181,11 +181,11 @@ function CaseDialog({ invoice: i, onClose, onDone }: { invoice: QueuedInvoice; o
     }
   }
   const base = `/v1/review/invoices/${i.id}`
-  const numberWrong = /^([0-9]{20}|[0-9]{8,12})$/.test(form.number.trim()) ? [] : [{ field: 'number', text: say('needNumber') }]
+  const numberWrong = /^([0-9]{20}|[0-9]{8,12})$/.test(form.number.trim()) ? [] : [mistake('number', () => say('needNumber'))]
   const reject = () =>
-    act('reject', form.reason.trim() ? [] : [{ field: 'reason', text: say('needReason') }], () => call<Invoice>('POST', `${base}/decide`, { body: { accept: false, reason: form.reason.trim() } }))
+    act('reject', form.reason.trim() ? [] : [mistake('reason', () => say('needReason'))], () => call<Invoice>('POST', `${base}/decide`, { body: { accept: false, reason: form.reason.trim() } }))
   const upload = () =>
-    act('issue', [...numberWrong, ...(!file ? [{ field: 'file', text: say('needFile') }] : file.size > most ? [{ field: 'file', text: say('fileTooLarge') }] : [])], async () =>
+    act('issue', [...numberWrong, ...(!file ? [mistake('file', () => say('needFile'))] : file.size > most ? [mistake('file', () => say('fileTooLarge'))] : [])], async () =>
       call<Invoice>('POST', `${base}/issue${query({ number: form.number.trim(), name: file?.name })}`, {
         body: new Uint8Array((await file?.arrayBuffer()) ?? new ArrayBuffer(0)),
         headers: { 'Content-Type': 'application/octet-stream' },
@@ -195,7 +195,7 @@ function CaseDialog({ invoice: i, onClose, onDone }: { invoice: QueuedInvoice; o
   const post = () =>
     act(
       'issue',
-      [...numberWrong, ...(form.carrier.trim() ? [] : [{ field: 'carrier', text: say('needCarrier') }]), ...(form.tracking.trim() ? [] : [{ field: 'tracking', text: say('needTracking') }])],
+      [...numberWrong, ...(form.carrier.trim() ? [] : [mistake('carrier', () => say('needCarrier'))]), ...(form.tracking.trim() ? [] : [mistake('tracking', () => say('needTracking'))])],
       () => call<Invoice>('POST', `${base}/post`, { body: { number: form.number.trim(), carrier: form.carrier.trim(), tracking: form.tracking.trim() } }),
     )
   const input = (name: 'number' | 'carrier' | 'tracking' | 'reason', label: string, hint?: string) => (

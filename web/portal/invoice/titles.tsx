@@ -1,7 +1,7 @@
 // The organisation's saved titles, up to five: one is chosen, each can be edited.
 import { useState } from 'preact/hooks'
 import { type Problem, asProblem } from '../../shared/problem'
-import { Button, Dialog, ErrorSummary, Field, type Mistake, ProblemNote } from '../../shared/ui'
+import { Button, Dialog, ErrorSummary, Field, type Mistake, mistake, ProblemNote } from '../../shared/ui'
 import { useDraft } from '../draft'
 import { call } from '../state'
 import { w } from '../words'
@@ -102,9 +102,9 @@ export function TitleDialog({ title, onClose, onSaved }: { title?: Title; onClos
   const save = () => {
     const tax = form.tax_number.replace(/\s/g, '').toUpperCase()
     const bad: Mistake[] = []
-    if (!form.name.trim()) bad.push({ field: 't-name', text: v('needTitleName') })
-    if (!tax) bad.push({ field: 't-tax_number', text: v('needTax') })
-    else if (!/^[0-9A-Z]{15,20}$/.test(tax)) bad.push({ field: 't-tax_number', text: v('badTax') })
+    if (!form.name.trim()) bad.push(mistake('t-name', () => v('needTitleName')))
+    if (!tax) bad.push(mistake('t-tax_number', () => v('needTax')))
+    else if (!/^[0-9A-Z]{15,20}$/.test(tax)) bad.push(mistake('t-tax_number', () => v('badTax')))
     setMistakes(bad)
     if (bad.length > 0) return
     const body = { name: form.name.trim(), tax_number: tax, address: form.address.trim(), phone: form.phone.trim(), bank: form.bank.trim(), account: form.account.trim() }

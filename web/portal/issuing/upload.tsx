@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks'
 import { visible } from '../../shared/format'
 import { type Problem, asProblem } from '../../shared/problem'
-import { Button, Dialog, ErrorSummary, Field, FileInput, type Mistake, ProblemNote, announce } from '../../shared/ui'
+import { Button, Dialog, ErrorSummary, Field, FileInput, type Mistake, mistake, ProblemNote, announce } from '../../shared/ui'
 import type { CertificateRecord } from '../certificates/model'
 import { call } from '../state'
 import { w } from '../words'
@@ -35,8 +35,8 @@ export function UploadDialog(p: Props) {
   const send = async () => {
     const { certificate, pair, envelope } = files
     const wrong: Mistake[] = []
-    if (!certificate) wrong.push({ field: 'certificate', text: s('needFile') })
-    if (!pair !== !envelope) wrong.push({ field: pair ? 'envelope' : 'pair', text: s('needBoth') })
+    if (!certificate) wrong.push(mistake('certificate', () => s('needFile')))
+    if (!pair !== !envelope) wrong.push(mistake(pair ? 'envelope' : 'pair', () => s('needBoth')))
     for (const [field, f] of Object.entries(files)) if (f && f.size > largest) wrong.push({ field, text: s('tooLarge') })
     setMistakes(wrong)
     if (wrong.length > 0 || !certificate) return

@@ -81,7 +81,7 @@ const say = dictionary(
     emptyText: 'Check the name and the organisation id.',
     failed: 'The accounts could not be loaded.',
     loading: 'Loading the accounts…',
-    self: 'Not your own',
+    self: 'Your own: cannot be locked',
     phones: 'Phones',
     phonesOf: 'The phones of {login}',
   },

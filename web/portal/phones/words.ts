@@ -12,7 +12,7 @@ export const f = dictionary(
     seen: '最近使用',
     state: '状态',
     active: '使用中',
-    pinLocked: 'PIN 已锁定',
+    pinLocked: 'PIN 码已锁定',
     removed: '已移除',
     registered: '{at} 登记',
     until: '有效期至 {at}',

@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks'
 import { visible } from '../../shared/format'
 import { type Problem, asProblem } from '../../shared/problem'
-import { Button, Dialog, ErrorSummary, type Mistake, Note, ProblemNote, announce } from '../../shared/ui'
+import { Button, Dialog, ErrorSummary, type Mistake, mistake, Note, ProblemNote, announce } from '../../shared/ui'
 import { fileText } from '../issuing/upload'
 import { call } from '../state'
 import { providerName, w } from '../words'
@@ -26,8 +26,8 @@ export function HandInDialog(p: Props) {
   const [file, setFile] = useState<File | undefined>(undefined)
   const [mistakes, setMistakes] = useState<Mistake[]>([])
   const go = async () => {
-    const wrong = !file ? v('needFile') : file.size > largest ? v('tooLarge') : ''
-    setMistakes(wrong ? [{ field: 'certificate', text: wrong }] : [])
+    const wrong = !file ? 'needFile' : file.size > largest ? 'tooLarge' : undefined
+    setMistakes(wrong ? [mistake('certificate', () => v(wrong))] : [])
     if (!file || wrong) return
     setBusy(true)
     setProblem(undefined)

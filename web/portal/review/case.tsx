@@ -324,7 +324,7 @@ function Decided({ x, busy, onUndo, onOver }: { x: Application; busy: boolean; o
     <Note tone={d.accept ? 'good' : 'danger'} title={d.accept ? r('accepted') : r('rejected')} live testid="decided">
       {d.reasons?.map((y) => (
         <p key={y.field + y.code}>
-          {subjectName(y.field)}：{visible(reasonText(y))}
+          {w('named', { name: subjectName(y.field), text: visible(reasonText(y)) })}
         </p>
       ))}
       <Undo decision={{ due: d.due, mine: d.by.id === session?.account.id }} busy={busy} onUndo={onUndo} onOver={onOver} />

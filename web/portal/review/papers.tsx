@@ -8,6 +8,7 @@ import { Button, Dialog, ProblemNote, Spinner } from '../../shared/ui'
 import { type Application, type Paper, slots } from '../apply/model'
 import { a } from '../apply/words'
 import { download } from '../state'
+import { w } from '../words'
 import { r } from './words'
 
 export function Papers({ x, path }: { x: Application; path: string }) {
@@ -53,7 +54,7 @@ function OnePaper({ paper, url }: { paper: Paper; url: string }) {
       if (made) URL.revokeObjectURL(made)
     }
   }, [url, picture])
-  const name = `${a(paper.slot)}：${visible(paper.name)}`
+  const name = w('named', { name: a(paper.slot), text: visible(paper.name) })
   return (
     <>
       {problem && <ProblemNote problem={problem} meaning={r('paperFailed')} />}

@@ -114,7 +114,7 @@ export function Queue() {
         { head: r('age'), class: 'nums nowrap', cell: (x) => age(x.since) },
       ]}
       acts={(x) => (
-        <Button size="small" label={`${r('openCase')}：${x.number}`} onClick={() => go('review', x.id)} testid="open-case">
+        <Button size="small" label={w('named', { name: r('openCase'), text: x.number })} onClick={() => go('review', x.id)} testid="open-case">
           {r('openCase')}
         </Button>
       )}

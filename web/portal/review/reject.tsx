@@ -1,6 +1,6 @@
 // Reasons, each at the field that it is about.
 import { useState } from 'preact/hooks'
-import { Button, ErrorSummary, Field, type Mistake } from '../../shared/ui'
+import { Button, ErrorSummary, Field, type Mistake, mistake } from '../../shared/ui'
 import { type Application, type Reason, fields, slots } from '../apply/model'
 import { a, subjectName } from '../apply/words'
 import { useDraft } from '../draft'
@@ -30,8 +30,8 @@ export function RejectForm({ x, busy, off, onCancel, onReject }: Props) {
     if (busy || off) return
     const wrong: Mistake[] = []
     draft.reasons.forEach((y, i) => {
-      if (!y.field || !y.code) wrong.push({ field: y.field ? `reason-code-${i}` : `reason-field-${i}`, text: `${r('reasonN', { n: i + 1 })}：${r('needReason')}` })
-      else if (y.code === 'other' && !y.text?.trim()) wrong.push({ field: `reason-text-${i}`, text: `${r('reasonN', { n: i + 1 })}：${r('needText')}` })
+      if (!y.field || !y.code) wrong.push(mistake(y.field ? `reason-code-${i}` : `reason-field-${i}`, () => w('named', { name: r('reasonN', { n: i + 1 }), text: r('needReason') })))
+      else if (y.code === 'other' && !y.text?.trim()) wrong.push(mistake(`reason-text-${i}`, () => w('named', { name: r('reasonN', { n: i + 1 }), text: r('needText') })))
     })
     setMistakes(wrong)
     if (wrong.length > 0) return

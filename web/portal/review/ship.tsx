@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks'
 import { visible } from '../../shared/format'
 import { type Problem, asProblem } from '../../shared/problem'
-import { Button, Choices, ErrorSummary, Field, FileInput, type Mistake, ProblemNote, announce } from '../../shared/ui'
+import { Button, Choices, ErrorSummary, Field, FileInput, type Mistake, mistake, ProblemNote, announce } from '../../shared/ui'
 import type { Application } from '../apply/model'
 import { fileText } from '../issuing/upload'
 import { call } from '../state'
@@ -23,10 +23,10 @@ export function ShipForm({ x, path, onChange }: { x: Application; path: string; 
     e.preventDefault()
     if (busy) return
     const wrong: Mistake[] = []
-    if (!file) wrong.push({ field: 'ship-file', text: r('needFile') })
-    else if (file.size > largest) wrong.push({ field: 'ship-file', text: r('fileTooLarge') })
-    if (delivery === 'courier' && !carrier.trim()) wrong.push({ field: 'ship-carrier', text: r('needCarrier') })
-    if (delivery === 'courier' && !number.trim()) wrong.push({ field: 'ship-number', text: r('needNumber') })
+    if (!file) wrong.push(mistake('ship-file', () => r('needFile')))
+    else if (file.size > largest) wrong.push(mistake('ship-file', () => r('fileTooLarge')))
+    if (delivery === 'courier' && !carrier.trim()) wrong.push(mistake('ship-carrier', () => r('needCarrier')))
+    if (delivery === 'courier' && !number.trim()) wrong.push(mistake('ship-number', () => r('needNumber')))
     setMistakes(wrong)
     if (wrong.length > 0 || !file) return
     setBusy(true)
