@@ -1,7 +1,7 @@
 // The frame of the portal's lists: the heading and what the list is for, filters, the
 // table with its keys, more of it, and the states loading, failed, refused and empty.
-import type { ComponentChildren } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import type { ComponentChildren, RefObject } from 'preact'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import type { Page } from '../shared/model'
 import type { Problem } from '../shared/problem'
 import { Blank, Button, type IconName, ProblemCode, ProblemNote, Waiting } from '../shared/ui'
@@ -92,9 +92,10 @@ export function List<T, P>(p: Props<T, P>) {
   const { list } = p
   // The same buttons stand once: where there is nothing yet, with the words that explain them.
   const below = list.items?.length === 0 && p.empty.act !== undefined && p.empty.act === p.buttons
-  useFilled(below)
+  const page = useRef<HTMLDivElement>(null)
+  useMoved(below, page)
   return (
-    <div class="stack page-body">
+    <div class="stack page-body" ref={page}>
       <div class="row-between">
         <h1>{p.title}</h1>
         {!below && p.buttons}
@@ -216,14 +217,15 @@ export function Filters({ onFind, children }: { onFind: () => void; children: Co
   )
 }
 
-// The button of an empty list goes away when the list fills; where the focus was on
-// it, the page takes it, so that it is not lost.
-function useFilled(empty: boolean): void {
-  const was = useRef(false)
-  useEffect(() => {
-    if (was.current && !empty && document.activeElement === document.body) document.getElementById('main')?.focus()
-    was.current = empty
-  }, [empty])
+// The buttons move when the list fills or empties: the focus moves with them.
+function useMoved(below: boolean, page: RefObject<HTMLElement | null>): void {
+  // Read while the page still stands as it was.
+  const at = document.activeElement
+  const held = at instanceof HTMLElement && page.current?.contains(at) ? at.dataset['testid'] : undefined
+  useLayoutEffect(() => {
+    if (held === undefined || document.activeElement !== document.body) return
+    ;(page.current?.querySelector<HTMLElement>(`[data-testid="${held}"]`) ?? document.getElementById('main'))?.focus()
+  }, [below])
 }
 
 // Two lines of a cell: what it is about, and what goes with it.
