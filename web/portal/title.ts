@@ -1,6 +1,6 @@
 // The tab's title: what the page is, and before it what just happened, so that
-// someone in another tab sees it.
-import { useEffect } from 'preact/hooks'
+// someone in another tab sees it. Set together with the page, never a moment after it.
+import { useLayoutEffect } from 'preact/hooks'
 
 let page = ''
 let news = ''
@@ -10,14 +10,14 @@ function draw(): void {
 }
 
 export function usePageTitle(title: string): void {
-  useEffect(() => {
+  useLayoutEffect(() => {
     page = title
     draw()
   }, [title])
 }
 
 export function useNews(text: string): void {
-  useEffect(() => {
+  useLayoutEffect(() => {
     news = text
     draw()
     return () => {
