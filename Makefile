@@ -7,9 +7,10 @@ run: web
 
 # Everything that is tested. Outside programs that tests need and do not find
 # are named with the way to get them; with CI=true their absence is an error. Tests
-# in browsers mostly wait, so four stand beside one another on however few cores.
+# in browsers mostly wait, so four stand beside one another on however few cores; they
+# take longest, so they begin first, and all the others run beside them.
 test: web check
-	go test -race -timeout 40m -parallel 4 ./...
+	go test -race -timeout 40m -parallel 4 ./tests/browser ./...
 
 check:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt these:"; gofmt -l $$(git ls-files '*.go'); exit 1; }

@@ -8,9 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-rod/rod"
-	"github.com/go-rod/rod/lib/proto"
-
 	"certlink/program"
 	"certlink/program/programtest"
 	"certlink/trust"
@@ -48,61 +45,12 @@ func (p *person) fillsIn(values map[string]string) {
 	p.attribute("saving", "data-state", "saved")
 }
 
-// picks chooses from a list.
-func (p *person) picks(id, value string) {
+// returns goes back to the application, and finds it in the state.
+func (p *person) returns(state string) {
 	p.t.Helper()
-	p.must(p.see(id).Select([]string{`[value="` + value + `"]`}, true, rod.SelectorTypeCSSSector))
-}
-
-func (p *person) dark(on bool) {
-	scheme := "light"
-	if on {
-		scheme = "dark"
-	}
-	p.must(proto.EmulationSetEmulatedMedia{Features: []*proto.EmulationMediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}.Call(p.page))
-}
-
-// pays goes to the sandbox's page and pays there.
-func (p *person) pays() {
-	p.t.Helper()
-	p.click("method-sandbox")
-	p.click("pay")
-	p.attribute("pay-code", "data-state", "live")
-	href, err := p.see("open-sandbox").Attribute("href")
-	p.must(err)
-	bank := open(p.t, p.page.Browser(), "bank", *href, 700, 800)
-	bank.tab = true
-	bank.click("sandbox-pay")
-	bank.attribute("sandbox-state", "data-state", "paid")
-	bank.must(bank.page.Close())
-	p.see("paid")
-}
-
-// face has the face checked, at the sandbox's page.
-func (p *person) face(act string) {
-	p.t.Helper()
-	p.click("way-face")
-	p.click("choose-way")
-	href, err := p.see("face-link").Attribute("href")
-	p.must(err)
-	p.shot("apply-face-" + act)
-	face := open(p.t, p.page.Browser(), "face", *href, 700, 800)
-	face.tab = true
-	face.shot("sandbox-face")
-	face.click("sandbox-" + act)
-	face.attribute("sandbox-state", "data-state", map[string]string{"mismatch": "mismatched", "pass": "passed"}[act])
-	face.must(face.page.Close())
-}
-
-// opens goes to the first application in the queue.
-func (p *person) opens() {
-	p.t.Helper()
-	// The menu lies at the top, under the bar that stays there.
-	_, err := p.page.Eval(`() => scrollTo(0, 0)`)
-	p.must(err)
-	p.click("nav-review")
-	p.click("open-case")
-	p.attribute("case-state", "data-state", "review")
+	p.click("nav-apply")
+	p.click("open-application")
+	p.attribute("application-state", "data-state", state)
 }
 
 // tokenFor is a file with a certificate that the demo authority made for a person.
@@ -131,9 +79,7 @@ func tokenFor(t *testing.T, p *program.Program, login string) string {
 func TestApplyingForAUKeyInABrowser(t *testing.T) {
 	t.Parallel()
 	p, origin := programtest.Serve(t)
-	clerk := open(t, browser(t, nil), "clerk", origin+"/portal/", 1280, 900)
-	clerk.tab = true
-	clerk.signInAs("lina")
+	clerk := atPortal(t, browser(t, nil), origin, "lina")
 	clerk.click("nav-apply")
 	clerk.see("empty")
 	clerk.shot("apply-empty")
@@ -154,14 +100,11 @@ func TestApplyingForAUKeyInABrowser(t *testing.T) {
 	clerk.shot("apply-payment")
 	clerk.click("to-pay")
 	clerk.pays()
-	clerk.click("nav-apply")
-	clerk.click("open-application")
-	clerk.attribute("application-state", "data-state", "review")
+	clerk.returns("review")
 	clerk.see("result")
 	clerk.shot("apply-review")
 
-	reviewer := open(t, browser(t, nil), "reviewer", origin+"/portal/", 1280, 900)
-	reviewer.signInAs("reviewer")
+	reviewer := atPortal(t, browser(t, nil), origin, "reviewer")
 	reviewer.click("nav-review")
 	reviewer.see("case-row")
 	reviewer.shot("review-queue")
@@ -170,25 +113,12 @@ func TestApplyingForAUKeyInABrowser(t *testing.T) {
 	reviewer.shot("review-case")
 	reviewer.click("confirm-identity")
 	reviewer.gone("confirm-identity")
-	reviewer.click("reject")
-	reviewer.picks("reason-field-0", "files/licence")
-	reviewer.picks("reason-code-0", "unreadable")
-	reviewer.click("add-reason")
-	reviewer.picks("reason-field-1", "address")
-	reviewer.picks("reason-code-1", "other")
-	reviewer.write("reason-text-1", "缺少门牌号")
-	reviewer.shot("review-reject")
-	reviewer.click("reject-confirm")
-	reviewer.see("decided")
+	number := [3]string{"address", "other", "缺少门牌号"}
+	reviewer.rejects([3]string{"files/licence", "unreadable"}, number)
 	reviewer.shot("review-decided")
 	reviewer.click("undo")
 	reviewer.gone("decided")
-	reviewer.click("reject")
-	reviewer.picks("reason-field-0", "address")
-	reviewer.picks("reason-code-0", "other")
-	reviewer.write("reason-text-0", "缺少门牌号")
-	reviewer.click("reject-confirm")
-	reviewer.see("decided")
+	reviewer.rejects(number)
 
 	clerk.see("rejected-reasons") // by itself, when it can no longer be undone
 	clerk.reads("缺少门牌号")
@@ -200,8 +130,7 @@ func TestApplyingForAUKeyInABrowser(t *testing.T) {
 	reviewer.opens()
 	reviewer.see("changes")
 	reviewer.shot("review-changed")
-	reviewer.click("accept")
-	reviewer.see("decided")
+	reviewer.accepts()
 	reviewer.see("ship-form")
 	reviewer.choose("ship-file", tokenFor(t, p, "lina"))
 	reviewer.write("ship-carrier", "顺丰")
@@ -222,29 +151,22 @@ func TestApplyingForAMobileCertificateInABrowser(t *testing.T) {
 	t.Parallel()
 	_, origin := programtest.Serve(t)
 	b := browser(t, awake)
-	phone := open(t, b, "phone", origin+"/phone/", 412, 860)
-	phone.tab = true
-	phone.click("start")
-	phone.see("tab-scan")
-	clerk := open(t, b, "clerk", origin+"/portal/", 1280, 860)
-	clerk.tab = true
-	clerk.signInAs("lina")
+	onPhone(t, b, "phone", origin)
+	clerk := atPortal(t, b, origin, "lina")
 	clerk.begins("huixin-mobile")
 	clerk.fillsIn(nil)
 	clerk.click("submit-application")
 	clerk.see("sandbox-note")
-	clerk.face("mismatch")
+	clerk.choosesFace("mismatch")
 	clerk.see("face-outcome")
 	clerk.shot("apply-face-mismatched")
-	clerk.face("pass")
+	clerk.choosesFace("pass")
 	clerk.click("confirm-free")
 	clerk.attribute("application-state", "data-state", "review")
 
-	reviewer := open(t, browser(t, nil), "reviewer", origin+"/portal/", 1280, 900)
-	reviewer.signInAs("reviewer")
+	reviewer := atPortal(t, browser(t, nil), origin, "reviewer")
 	reviewer.opens()
-	reviewer.click("accept")
-	reviewer.see("decided")
+	reviewer.accepts()
 
 	clerk.click("collect")
 	app := clerk.openHere(b)
@@ -286,40 +208,27 @@ func pricesSwapped(t *testing.T) func(*program.Program) {
 func TestPaidMobileCertificateInABrowser(t *testing.T) {
 	t.Parallel()
 	_, origin := programtest.Serve(t, pricesSwapped(t))
-	clerk := open(t, browser(t, awake), "clerk", origin+"/portal/", 1280, 860)
-	clerk.tab = true
-	clerk.signInAs("lina")
+	clerk := atPortal(t, browser(t, awake), origin, "lina")
 	clerk.begins("huixin-mobile")
 	clerk.fillsIn(nil)
 	clerk.click("submit-application")
-	clerk.face("pass")
+	clerk.choosesFace("pass")
 	clerk.click("to-pay")
 	clerk.pays()
-	clerk.click("nav-apply")
-	clerk.click("open-application")
-	clerk.attribute("application-state", "data-state", "review")
+	clerk.returns("review")
 
-	reviewer := open(t, browser(t, nil), "reviewer", origin+"/portal/", 1280, 900)
-	reviewer.signInAs("reviewer")
+	reviewer := atPortal(t, browser(t, nil), origin, "reviewer")
 	reviewer.opens()
-	reviewer.click("reject")
-	reviewer.picks("reason-field-0", "email")
-	reviewer.picks("reason-code-0", "not_found")
-	reviewer.click("reject-confirm")
-	reviewer.see("decided")
+	reviewer.rejects([3]string{"email", "not_found"})
 	clerk.see("rejected-reasons")
 	clerk.write("field-email", "li.na@example.com")
 	clerk.click("submit-application")
 	clerk.attribute("application-state", "data-state", "review") // paid and verified already
 	reviewer.opens()
 	reviewer.see("changes")
-	reviewer.click("accept")
-	reviewer.see("decided")
+	reviewer.accepts()
 
-	cam := newCamera(t)
-	phone := open(t, browser(t, cam.flags()), "phone", origin+"/phone/", 360, 640)
-	phone.click("start")
-	phone.see("tab-scan")
+	phone, cam := withCamera(t, "phone", origin)
 	clerk.click("collect")
 	phone.scan(cam, clerk)
 	phone.reads("李娜")
@@ -335,29 +244,12 @@ func TestPaidMobileCertificateInABrowser(t *testing.T) {
 	clerk.reads("申请截止")
 }
 
-// binds binds what the phone holds to the account that is signed in, by scanning.
-func (p *person) binds(phone *person, cam *camera) {
-	p.t.Helper()
-	p.click("nav-bindings")
-	p.click("bind-self")
-	p.click("medium-mobile")
-	p.click("provider-huixin")
-	p.click("next")
-	phone.scan(cam, p)
-	phone.signs(false)
-	p.attribute("session-state", "data-state", "confirmed")
-	p.click("done")
-	p.attribute("binding-row", "data-state", "active")
-}
-
 // A U-Key that costs nothing: papers shown on site, accepted, made, fetched in person,
 // and its certificate stands in the record.
 func TestFreeUKeyInABrowser(t *testing.T) {
 	t.Parallel()
 	p, origin := programtest.Serve(t, pricesSwapped(t))
-	clerk := open(t, browser(t, nil), "clerk", origin+"/portal/", 1280, 860)
-	clerk.tab = true
-	clerk.signInAs("lina")
+	clerk := atPortal(t, browser(t, nil), origin, "lina")
 	clerk.begins("huixin-ukey")
 	clerk.fillsIn(map[string]string{"recipient": "李娜", "recipient_mobile": "13900000004", "address": "浙江省杭州市西湖区文三路 1 号"})
 	clerk.click("submit-application")
@@ -366,13 +258,11 @@ func TestFreeUKeyInABrowser(t *testing.T) {
 	clerk.click("confirm-free")
 	clerk.attribute("application-state", "data-state", "review")
 
-	reviewer := open(t, browser(t, nil), "reviewer", origin+"/portal/", 1280, 900)
-	reviewer.signInAs("reviewer")
+	reviewer := atPortal(t, browser(t, nil), origin, "reviewer")
 	reviewer.opens()
 	reviewer.click("confirm-identity")
 	reviewer.gone("confirm-identity")
-	reviewer.click("accept")
-	reviewer.see("decided")
+	reviewer.accepts()
 	reviewer.see("ship-form")
 	reviewer.choose("ship-file", tokenFor(t, p, "lina"))
 	reviewer.click("ship-pickup")

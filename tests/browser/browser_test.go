@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -18,6 +19,8 @@ import (
 	"github.com/go-rod/rod/lib/launcher/flags"
 	"github.com/go-rod/rod/lib/proto"
 )
+
+func TestMain(m *testing.M) { programtest.Main(m) }
 
 // awake keeps pages that lie behind others going, for tests with several people
 // in one browser.
@@ -162,6 +165,24 @@ func (p *person) write(id, text string) {
 	p.must(e.Input(text))
 }
 
+// picks chooses from a list.
+func (p *person) picks(id, value string) {
+	p.t.Helper()
+	p.must(p.see(id).Select([]string{`[value="` + value + `"]`}, true, rod.SelectorTypeCSSSector))
+}
+
+// choose gives a file input a file.
+func (p *person) choose(id, path string) {
+	p.t.Helper()
+	p.must(p.see(id).SetFiles([]string{path}))
+}
+
+// maybe presses what may be there or not, or may just be going.
+func (p *person) maybe(id string) bool {
+	has, e, err := p.page.Has(`[data-testid="` + id + `"]`)
+	return err == nil && has && e.Timeout(2*time.Second).Click("left", 1) == nil
+}
+
 func (p *person) press(keys ...input.Key) {
 	p.t.Helper()
 	p.must(p.page.Keyboard.Type(keys...))
@@ -182,6 +203,25 @@ func (p *person) reads(want string) {
 	}
 }
 
+// attribute waits until the element has the value.
+func (p *person) attribute(id, name, want string) *rod.Element {
+	p.t.Helper()
+	deadline := time.Now().Add(p.patience())
+	last := ""
+	for {
+		e := p.see(id)
+		if v, err := e.Attribute(name); err == nil && v != nil {
+			if last = *v; last == want {
+				return e
+			}
+		}
+		if time.Now().After(deadline) {
+			p.t.Fatalf("%s: %s of %s is %q, not %q; the page says:\n%s", p.name, name, id, last, want, p.text())
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
 // gone waits until nothing has the test id.
 func (p *person) gone(id string) {
 	p.t.Helper()
@@ -196,6 +236,37 @@ func (p *person) gone(id string) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
+}
+
+// pick presses the first element whose surroundings hold one of the texts.
+func (p *person) pick(among rod.Elements, texts ...string) {
+	p.t.Helper()
+	var seen []string
+	for _, want := range texts {
+		seen = seen[:0]
+		for _, e := range among {
+			box := e // the radio button; its label holds the text and takes the click
+			if labels, err := e.Parents("label"); err == nil && len(labels) > 0 {
+				box = labels[0]
+			}
+			text, err := box.Text()
+			p.must(err)
+			seen = append(seen, text)
+			if strings.Contains(text+"\n", want) {
+				p.must(box.Timeout(5*time.Second).Click("left", 1))
+				return
+			}
+		}
+	}
+	p.t.Fatalf("%s finds none of %q among %q", p.name, texts, seen)
+}
+
+func (p *person) dark(on bool) {
+	scheme := "light"
+	if on {
+		scheme = "dark"
+	}
+	p.must(proto.EmulationSetEmulatedMedia{Features: []*proto.EmulationMediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}.Call(p.page))
 }
 
 // shot keeps a screenshot where CERTLINK_SCREENSHOTS says, for a person to look at.
@@ -220,14 +291,17 @@ func (p *person) film(c *camera, id string) (stop func()) {
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
+		var seen []byte
 		for {
 			select {
 			case <-quit:
 				return
 			default:
 			}
-			if shot, err := p.around(id); err == nil {
+			// The camera goes on showing what it was shown last.
+			if shot, err := p.around(id); err == nil && !bytes.Equal(shot, seen) {
 				c.showPNG(p.t, shot)
+				seen = shot
 			}
 			time.Sleep(100 * time.Millisecond)
 		}

@@ -57,20 +57,12 @@ func proof(t *testing.T) string {
 	return path
 }
 
-// choose gives a file input a file.
-func (p *person) choose(id, path string) {
-	p.t.Helper()
-	p.must(p.see(id).SetFiles([]string{path}))
-}
-
 func TestPayingInABrowser(t *testing.T) {
 	t.Parallel()
 	p, origin := programtest.Serve(t)
 	heard(p)
 	o := owes(t, p, "zhangwei", "a1", 20000)
-	clerk := open(t, browser(t, nil), "clerk", origin+"/portal/", 1280, 900)
-	clerk.tab = true
-	clerk.signInAs("zhangwei")
+	clerk := atPortal(t, browser(t, nil), origin, "zhangwei")
 	to := func(place string) { clerk.must(clerk.page.Navigate(origin + "/portal/#" + place)) }
 	to("/ca/cashier/" + o.ID)
 	clerk.click("method-sandbox")
@@ -80,31 +72,18 @@ func TestPayingInABrowser(t *testing.T) {
 	clerk.shot("cashier-sandbox")
 
 	// The bank refuses first; then the payer pays, and the page follows by itself.
-	act := func(what string) {
-		t.Helper()
-		link := clerk.see("open-sandbox")
-		href, err := link.Attribute("href")
-		clerk.must(err)
-		bank := open(t, clerk.page.Browser(), "bank", *href, 700, 800)
-		bank.tab = true
-		bank.click("sandbox-" + what)
-		bank.attribute("sandbox-state", "data-state", map[string]string{"fail": "closed", "twice": "paid"}[what])
-		bank.shot("sandbox-" + what)
-		bank.must(bank.page.Close())
-	}
-	act("fail")
+	clerk.sandbox("open-sandbox", "fail", "closed")
 	clerk.see("attempt-ended")
 	clerk.click("pay")
 	clerk.attribute("pay-code", "data-state", "live")
-	act("twice")
+	clerk.sandbox("open-sandbox", "twice", "paid")
 	clerk.see("paid")
 	clerk.shot("cashier-paid")
 
 	// By transfer: the proof is rejected once, then accepted.
 	o = owes(t, p, "zhangwei", "a2", 5000)
 	to("/ca/cashier/" + o.ID)
-	reviewer := open(t, browser(t, nil), "reviewer", origin+"/portal/", 1280, 900)
-	reviewer.signInAs("reviewer")
+	reviewer := atPortal(t, browser(t, nil), origin, "reviewer")
 	for _, accepted := range []bool{false, true} {
 		clerk.click("method-offline")
 		clerk.click("pay")
@@ -182,8 +161,7 @@ func TestInvoiceInABrowser(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	clerk := open(t, browser(t, nil), "clerk", origin+"/portal/", 1280, 1200)
-	clerk.signInAs("zhangwei")
+	clerk := atPortal(t, browser(t, nil), origin, "zhangwei")
 	clerk.click("nav-cashier")
 	clerk.see("order-invoice")
 	clerk.must(clerk.page.Navigate(origin + "/portal/#/ca/invoice/" + orders[0].ID))
@@ -203,8 +181,7 @@ func TestInvoiceInABrowser(t *testing.T) {
 	clerk.click("invoice-apply")
 	clerk.see("invoice-reviewing")
 
-	reviewer := open(t, browser(t, nil), "reviewer", origin+"/portal/", 1280, 900)
-	reviewer.signInAs("reviewer")
+	reviewer := atPortal(t, browser(t, nil), origin, "reviewer")
 	reviewer.click("nav-reviewInvoices")
 	state := func(s string) {
 		reviewer.must(reviewer.see("invoice-state").Select([]string{s}, true, rod.SelectorTypeText))

@@ -138,16 +138,8 @@ func TestCollectingAnApplication(t *testing.T) {
 	p, origin := programtest.Serve(t)
 	ctx := context.Background()
 	id := accepted(t, p, "lina", "huixin-mobile")
-	portal := open(t, browser(t, nil), "portal", origin+"/portal/", 1280, 860)
-	portal.signInAs("lina")
+	portal := atPortal(t, browser(t, nil), origin, "lina")
 
-	from := func(name string) (*person, *camera) {
-		cam := newCamera(t)
-		phone := open(t, browser(t, cam.flags()), name, origin+"/phone/", 360, 640)
-		phone.click("start")
-		phone.see("tab-scan")
-		return phone, cam
-	}
 	scan := func(phone *person, cam *camera) {
 		stop := portal.film(cam, "still")
 		defer stop()
@@ -157,7 +149,7 @@ func TestCollectingAnApplication(t *testing.T) {
 		phone.see("statement")
 	}
 
-	stranger, lens := from("stranger")
+	stranger, lens := withCamera(t, "stranger", origin)
 	session := portal.asksFor(id)
 	scan(stranger, lens)
 	stranger.reads("李娜") // who it is for stands there; the digits stand on no page of the stranger's
@@ -172,7 +164,7 @@ func TestCollectingAnApplication(t *testing.T) {
 	stranger.click("tab-certs")
 	stranger.see("certs-empty")
 
-	phone, cam := from("phone")
+	phone, cam := withCamera(t, "phone", origin)
 	session = portal.asksFor(id)
 	scan(phone, cam)
 	for _, field := range []string{"details.product_name", "details.algorithm", "details.encryption_key_maker", "details.encryption_key_escrowed"} {
@@ -183,12 +175,7 @@ func TestCollectingAnApplication(t *testing.T) {
 		t.Fatalf("the right digits: %s", code)
 	}
 	phone.see("match-done")
-	phone.click("confirm")
-	phone.attribute("pin-choose", "data-step", "first")
-	phone.typePIN(programtest.DemoPIN)
-	phone.attribute("pin-choose", "data-step", "repeat")
-	phone.typePIN(programtest.DemoPIN)
-	phone.attribute("result", "data-state", "confirmed")
+	phone.signs(true)
 	phone.shot("collect-3-collected")
 	phone.home()
 	phone.click("tab-certs")

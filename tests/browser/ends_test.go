@@ -26,29 +26,6 @@ func own(t *testing.T, b *rod.Browser, name, url string, width, height int) *per
 	return open(t, jar, name, url, width, height)
 }
 
-// beginBinding opens the dialog up to the code.
-func (p *person) beginBinding() {
-	p.t.Helper()
-	p.click("bind-self")
-	p.click("medium-mobile")
-	p.click("provider-huixin")
-	p.click("next")
-	p.attribute("qr-code", "data-state", "live")
-}
-
-// typeCode types the portal's short code into the phone app.
-func (phone *person) typeCode(portal *person) {
-	phone.t.Helper()
-	portal.click("typed-code")
-	code, err := portal.see("typed-code-value").Text()
-	portal.must(err)
-	phone.home()
-	phone.click("tab-scan")
-	phone.write("typed-input", code)
-	phone.click("typed-submit")
-	phone.see("statement")
-}
-
 // network takes the page off the network, or brings it back.
 func (p *person) network(on bool) {
 	p.t.Helper()
@@ -90,12 +67,7 @@ func TestEndsAndWays(t *testing.T) {
 	portal.see("tries-left")
 	portal.reads("还可以")
 	phone.digits(portal)
-	phone.click("confirm")
-	phone.attribute("pin-choose", "data-step", "first")
-	phone.typePIN(programtest.DemoPIN)
-	phone.attribute("pin-choose", "data-step", "repeat")
-	phone.typePIN(programtest.DemoPIN)
-	phone.attribute("result", "data-state", "confirmed")
+	phone.signs(true)
 	portal.attribute("session-state", "data-state", "confirmed")
 	portal.click("done")
 	portal.click("nav-bindings")
@@ -144,9 +116,7 @@ func TestEndsAndWays(t *testing.T) {
 	portal.see("match-0")
 	portal.gone("connection-lost")
 	phone.digits(portal)
-	phone.click("confirm")
-	phone.typePIN(programtest.DemoPIN)
-	phone.attribute("result", "data-state", "confirmed")
+	phone.signs(false)
 	portal.attribute("session-state", "data-state", "confirmed")
 	portal.click("done")
 	portal.rows(1)

@@ -16,14 +16,9 @@ func TestLostPhoneInABrowser(t *testing.T) {
 	t.Parallel()
 	p, origin := programtest.Serve(t, pricesSwapped(t))
 	id := accepted(t, p, "lina", "huixin-mobile")
-	clerk := open(t, browser(t, awake), "clerk", origin+"/portal/", 1280, 860)
-	clerk.tab = true
-	clerk.signInAs("lina")
+	clerk := atPortal(t, browser(t, awake), origin, "lina")
 	handset := func(name string) (*person, *camera) {
-		cam := newCamera(t)
-		phone := open(t, browser(t, cam.flags()), name, origin+"/phone/", 360, 640)
-		phone.click("start")
-		phone.see("tab-scan")
+		phone, cam := withCamera(t, name, origin)
 		clerk.click("nav-apply")
 		clerk.click("open-application")
 		clerk.click("collect")
@@ -58,7 +53,7 @@ func TestLostPhoneInABrowser(t *testing.T) {
 
 	clerk.click("nav-apply")
 	clerk.click("open-application")
-	clerk.face("pass")
+	clerk.choosesFace("pass")
 	clerk.attribute("application-state", "data-state", "making")
 	found, cam := handset("found")
 	clerk.click("nav-bindings")
@@ -116,8 +111,7 @@ func TestRevokedByStaffInABrowser(t *testing.T) {
 	for _, c := range list {
 		serials = append(serials, c.Serial)
 	}
-	staff := open(t, browser(t, nil), "operator", origin+"/portal/", 1280, 900)
-	staff.signInAs("operator")
+	staff := atPortal(t, browser(t, nil), origin, "operator")
 	staff.click("nav-certificates")
 	staff.see("empty")
 	staff.shot("staff-1-none")

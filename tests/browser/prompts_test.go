@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-rod/rod"
-
 	"certlink/confirm"
 	"certlink/mobilecert"
 	"certlink/program"
@@ -26,11 +24,8 @@ func TestPromptsReachThePhone(t *testing.T) {
 		p.Settings.FCM, p.FCMOptions = google.Credentials(t), google.Options()
 	})
 	b := browser(t, nil)
-	phone := open(t, b, "phone", origin+"/phone/", 360, 760)
-	phone.tab = true
-	phone.click("start")
-	phone.see("tab-scan")
-	app := phone.collectHere(t, b, origin)
+	phone := onPhone(t, b, "phone", origin)
+	_, app := phone.collectHere(t, b, origin)
 	h := holderOf(t, p, "lina")
 
 	t.Run("by its open stream", func(t *testing.T) {
@@ -45,9 +40,7 @@ func TestPromptsReachThePhone(t *testing.T) {
 		app.shot("phone-20-arrived")
 		app.click("arrived-open")
 		app.shot("phone-21-prompt")
-		app.chooseAndConfirm("李娜")
-		app.typePIN(programtest.DemoPIN)
-		app.attribute("result", "data-state", "confirmed")
+		app.confirms("李娜")
 		h.bound(t)
 	})
 	t.Run("by FCM, the app being shut", func(t *testing.T) {
@@ -71,9 +64,7 @@ func TestPromptsReachThePhone(t *testing.T) {
 		app.see("inbox-item")
 		app.shot("phone-22-inbox")
 		app.click("inbox-item")
-		app.chooseAndConfirm("李娜")
-		app.typePIN(programtest.DemoPIN)
-		app.attribute("result", "data-state", "confirmed")
+		app.confirms("李娜")
 		h.bound(t)
 	})
 	// The portal sends it to the phone instead of being scanned; a no is told there, and
@@ -132,28 +123,6 @@ func waitForPush(t *testing.T, google *fcmtest.Server, before int, id string) fc
 	}
 	t.Fatalf("FCM was sent %d messages, none about %s", len(google.Sent()), id)
 	return fcmtest.Sent{}
-}
-
-// collectHere signs in on the portal in the same browser and collects a demo
-// certificate on this phone.
-func (phone *person) collectHere(t *testing.T, b *rod.Browser, origin string) *person {
-	t.Helper()
-	portal := open(t, b, "portal", origin+"/portal/", 1280, 860)
-	portal.tab = true
-	portal.signInAs("lina")
-	portal.click("nav-apply")
-	portal.click("product-demo-p256")
-	portal.click("claim-demo")
-	app := portal.openHere(b)
-	app.see("match-digits")
-	app.digits(portal)
-	app.click("confirm")
-	app.see("pin-choose")
-	app.typePIN(programtest.DemoPIN)
-	app.attribute("pin-choose", "data-step", "repeat")
-	app.typePIN(programtest.DemoPIN)
-	app.attribute("result", "data-state", "confirmed")
-	return app
 }
 
 // askedHolder is somebody whose phone holds a certificate.

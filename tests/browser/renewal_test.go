@@ -35,19 +35,6 @@ func (p *person) leads(by *programtest.Portal, request map[string]string) *progr
 	return s
 }
 
-// signs confirms what the phone shows.
-func (p *person) signs(first bool) {
-	p.t.Helper()
-	p.click("confirm")
-	p.see("pin-pad")
-	p.typePIN(programtest.DemoPIN)
-	if first { // the PIN is chosen, and typed again
-		p.attribute("pin-choose", "data-step", "repeat")
-		p.typePIN(programtest.DemoPIN)
-	}
-	p.attribute("result", "data-state", "confirmed")
-}
-
 // renewingWorld is a server at which certificates can be renewed at once, a clerk's account
 // at it, and a phone that holds the certificate bound to it.
 type renewingWorld struct {
@@ -103,22 +90,11 @@ func (w *renewingWorld) collects(request map[string]string, first bool) {
 // clerk pays the renewal on the portal and comes back to its page.
 func (w *renewingWorld) clerk(t *testing.T) *person {
 	t.Helper()
-	clerk := open(t, browser(t, nil), "clerk", w.at+"/portal/", 1280, 900)
-	clerk.tab = true
-	clerk.signInAs("zhangwei")
+	clerk := atPortal(t, browser(t, nil), w.at, "zhangwei")
 	clerk.click("nav-renew")
 	clerk.click("renew-add")
 	clerk.click("candidate-renew")
-	clerk.click("method-sandbox")
-	clerk.click("pay")
-	href, err := clerk.see("open-sandbox").Attribute("href")
-	clerk.must(err)
-	bank := open(t, clerk.page.Browser(), "bank", *href, 700, 800)
-	bank.tab = true
-	bank.click("sandbox-pay")
-	bank.attribute("sandbox-state", "data-state", "paid")
-	bank.must(bank.page.Close())
-	clerk.see("paid")
+	clerk.pays()
 	clerk.click("pay-back")
 	return clerk
 }
@@ -314,14 +290,9 @@ func TestExpiredAndIdentifiedInABrowser(t *testing.T) {
 	clerk.shot("renewal-expired")
 	for _, act := range []string{"mismatch", "pass"} {
 		clerk.click("face-start")
-		href, err := clerk.see("face-link").Attribute("href")
-		clerk.must(err)
+		clerk.see("face-link")
 		clerk.shot("renewal-face-" + act)
-		face := open(t, clerk.page.Browser(), "face", *href, 700, 800)
-		face.tab = true
-		face.click("sandbox-" + act)
-		face.attribute("sandbox-state", "data-state", map[string]string{"mismatch": "mismatched", "pass": "passed"}[act])
-		face.must(face.page.Close())
+		clerk.face(act)
 		if act == "mismatch" {
 			clerk.see("face-outcome")
 			clerk.shot("renewal-face-mismatched")
@@ -344,8 +315,7 @@ func TestAReviewerIdentifiesTheHolder(t *testing.T) {
 	clerk := w.clerk(t)
 	clerk.see("asked")
 	expires(t, w.p, w.renewal(t))
-	reviewer := open(t, browser(t, nil), "reviewer", w.at+"/portal/", 1280, 900)
-	reviewer.signInAs("reviewer")
+	reviewer := atPortal(t, browser(t, nil), w.at, "reviewer")
 	reviewer.click("nav-reviewRenewals")
 	reviewer.see("identity-row")
 	reviewer.shot("review-identities")

@@ -13,7 +13,6 @@ import (
 	"github.com/go-rod/rod/lib/input"
 
 	"certlink/account"
-	"certlink/program"
 	"certlink/program/programtest"
 	"certlink/trust/authority"
 	"certlink/ukey/ukeytest"
@@ -26,13 +25,22 @@ func (p *person) leaves() {
 	p.click("leave-confirm")
 }
 
+// paysRenewal renews what is due, up to 去延期.
+func (p *person) paysRenewal() {
+	p.t.Helper()
+	p.click("nav-renew")
+	p.click("act-due")
+	p.pays()
+	p.click("pay-back")
+	p.see("leave")
+}
+
 // The whole course of a U-Key as somebody goes it who has typed make run and started the
 // demo bridge: bound, renewed, paid, the authority's site with its two clicks, the new
 // certificate on the token, proved, and the binding moved.
 func TestRenewedByUKey(t *testing.T) {
 	t.Parallel()
-	listen := ukeytest.FreePort(t)
-	prog, origin := programtest.Serve(t, func(p *program.Program) { p.Settings.BridgeOrigin = "http://" + listen })
+	prog, origin, listen := serveDesk(t)
 	page, err := programtest.SignIn(context.Background(), origin, "admin", account.DemoPassword)
 	if err != nil {
 		t.Fatal(err)
@@ -40,25 +48,11 @@ func TestRenewedByUKey(t *testing.T) {
 	d := &deskWorld{origin: origin, hand: ukeytest.NewPinentry(t), sent: &sentBodies{}}
 	d.bridge = ukeytest.StartDemoBridge(t, listen, origin, d.hand)
 	c := d.clerk(t, "admin", nil)
-	c.tab = true
-	pin := ukeytest.Answer{PIN: "123456"}
-
-	c.plug()
-	c.see("bridge-unpaired")
-	d.hand.Will(ukeytest.Answer{Yes: true})
-	c.click("pair")
-	c.click("certificate-SM2SM3")
-	d.hand.Will(pin)
-	c.click("sign")
-	c.ends("confirmed")
-	c.click("done")
+	const pin = "123456"
+	d.binds(c, "SM2SM3", pin)
 	before := programtest.Binding(t, prog, page)
 
-	c.click("nav-renew")
-	c.click("act-due")
-	c.pays()
-	c.click("pay-back")
-	c.see("leave")
+	c.paysRenewal()
 	c.shot("ukey-course-leave")
 	c.leaves()
 	c.click("sandbox-signin")
@@ -84,10 +78,8 @@ func TestRenewedByUKey(t *testing.T) {
 		t.Fatal("the binding moved before the holder has signed")
 	}
 	c.click("token-replace")
-	c.click("certificate-SM2SM3") // once the bridge has written it to the token
-	d.hand.Will(pin)
-	c.click("sign")
-	c.gone("prove") // the page follows the renewal, and the dialog goes with what asked for it
+	d.signs(c, "SM2SM3", pin) // once the bridge has written it to the token
+	c.gone("prove")           // the page follows the renewal, and the dialog goes with what asked for it
 	c.shot("ukey-course-done")
 	after := programtest.Binding(t, prog, page)
 	if after.ID != before.ID || after.Certificate.Content == before.Certificate.Content || !after.Certificate.NotAfter.After(before.Certificate.NotAfter) {
@@ -104,8 +96,7 @@ func TestRenewedByUKey(t *testing.T) {
 func TestACertificateThatIsNotHeld(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	listen := ukeytest.FreePort(t)
-	prog, origin := programtest.Serve(t, func(p *program.Program) { p.Settings.BridgeOrigin = "http://" + listen })
+	prog, origin, listen := serveDesk(t)
 	page, err := programtest.SignIn(ctx, origin, "lina", account.DemoPassword)
 	if err != nil {
 		t.Fatal(err)
@@ -120,21 +111,9 @@ func TestACertificateThatIsNotHeld(t *testing.T) {
 	d := &deskWorld{origin: origin, hand: hand, skf: skf, sent: &sentBodies{}}
 	d.bridge = ukeytest.StartBridge(t, listen, origin, hand, ukeytest.Profile("soft-skf", "skf", skf.Library))
 	c := d.clerk(t, "lina", nil)
-	c.tab = true
-	c.plug()
-	hand.Will(ukeytest.Answer{Yes: true})
-	c.click("pair")
-	c.click("certificate-SM2SM3")
-	hand.Will(ukeytest.Answer{PIN: skf.PIN})
-	c.click("sign")
-	c.ends("confirmed")
-	c.click("done")
+	d.binds(c, "SM2SM3", skf.PIN)
 	before := programtest.Binding(t, prog, page)
-	c.click("nav-renew")
-	c.click("act-due")
-	c.pays()
-	c.click("pay-back")
-	c.see("leave")
+	c.paysRenewal()
 	var list struct{ Items []struct{ ID string } }
 	if err := page.Call(ctx, "GET", "/v1/renewals?scope=mine", nil, &list); err != nil || len(list.Items) != 1 {
 		t.Fatal(list, err)
@@ -156,8 +135,7 @@ func TestACertificateThatIsNotHeld(t *testing.T) {
 		}
 		return cert.Raw
 	}
-	reviewer := open(t, browser(t, nil), "reviewer", origin+"/portal/", 1280, 900)
-	reviewer.signInAs("reviewer")
+	reviewer := atPortal(t, browser(t, nil), origin, "reviewer")
 	reviewer.click("nav-reviewTokens")
 	hands := func(der []byte) {
 		t.Helper()
@@ -210,9 +188,7 @@ func TestACertificateThatIsNotHeld(t *testing.T) {
 	hands(right)
 	reviewer.gone("hand-in-dialog")
 	skf.Put("sign", &key.PrivateKey, right)
-	c.click("certificate-SM2SM3")
-	hand.Will(ukeytest.Answer{PIN: skf.PIN})
-	c.click("sign")
+	d.signs(c, "SM2SM3", skf.PIN)
 	c.gone("prove")
 	reviewer.must(reviewer.page.Reload())
 	reviewer.see("empty")

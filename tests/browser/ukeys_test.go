@@ -46,11 +46,18 @@ func (s *sentBodies) String() string {
 	return s.all.String()
 }
 
+// serveDesk is a server for whose pages the bridge listens at an address that is free.
+func serveDesk(t *testing.T) (p *program.Program, origin, listen string) {
+	t.Helper()
+	listen = ukeytest.FreePort(t)
+	p, origin = programtest.Serve(t, func(p *program.Program) { p.Settings.BridgeOrigin = "http://" + listen })
+	return p, origin, listen
+}
+
 func newDesk(t *testing.T) *deskWorld {
 	t.Helper()
-	listen := ukeytest.FreePort(t)
-	_, origin := programtest.Serve(t, func(p *program.Program) { p.Settings.BridgeOrigin = "http://" + listen })
-	d := &deskWorld{origin: origin, skf: ukeytest.NewSoftSKF(t), hsm: ukeytest.NewSoftHSM(t), hand: ukeytest.NewPinentry(t), sent: &sentBodies{}}
+	_, origin, listen := serveDesk(t)
+	d := &deskWorld{origin: origin, skf: ukeytest.NewSoftSKF(t), hsm: ukeytest.SoftHSMFor(t), hand: ukeytest.NewPinentry(t), sent: &sentBodies{}}
 	programtest.PutPair(t, d.skf, origin, "admin")
 	rsaKey, rsaTwin := rsaKey(t), rsaKey(t)
 	rsaCert, rsaTwinCert := programtest.CertifiedPair(t, origin, "admin", rsaKey, rsaTwin)
@@ -61,7 +68,7 @@ func newDesk(t *testing.T) *deskWorld {
 		t.Fatal(err)
 	}
 	d.hsm.Put(t, "ec", "02", ecKey, programtest.Certified(t, origin, "lina", ecKey))
-	d.bridge = ukeytest.StartBridge(t, listen, origin, d.hand, ukeytest.Profile("soft-skf", "skf", d.skf.Library), ukeytest.Profile("softhsm", "pkcs11", d.hsm.Library))
+	d.bridge = ukeytest.StartBridgeIn(t, []string{d.hsm.Env}, listen, origin, d.hand, ukeytest.Profile("soft-skf", "skf", d.skf.Library), ukeytest.Profile("softhsm", "pkcs11", d.hsm.Library))
 	return d
 }
 
@@ -96,6 +103,7 @@ func (d *deskWorld) nowhere(t *testing.T, c *person, pins ...string) {
 func (d *deskWorld) clerk(t *testing.T, login string, extra map[string]string) *person {
 	t.Helper()
 	c := open(t, browser(t, extra), login, d.origin+"/portal/", 1280, 900)
+	c.tab = true
 	go c.page.EachEvent(d.sent.add)()
 	c.signInAs(login)
 	return c
@@ -115,6 +123,26 @@ func (c *person) toUKey() {
 	c.click("next")
 }
 
+// binds goes through the dialog for the first time: paired at the desktop, and signed.
+func (d *deskWorld) binds(c *person, certificate, pin string) {
+	c.t.Helper()
+	c.plug()
+	c.see("bridge-unpaired")
+	d.hand.Will(ukeytest.Answer{Yes: true})
+	c.click("pair")
+	d.signs(c, certificate, pin)
+	c.ends("confirmed")
+	c.click("done")
+}
+
+// signs chooses a certificate and gives its PIN.
+func (d *deskWorld) signs(c *person, certificate, pin string) {
+	c.t.Helper()
+	c.click("certificate-" + certificate)
+	d.hand.Will(ukeytest.Answer{PIN: pin})
+	c.click("sign")
+}
+
 func (c *person) ends(state string) {
 	c.t.Helper()
 	c.attribute("ukey-state", "data-state", state)
@@ -131,10 +159,10 @@ func (c *person) unbinds() {
 }
 
 func TestUKeys(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	c := d.clerk(t, "admin", nil)
 	right, wrong := ukeytest.Answer{PIN: d.skf.PIN}, ukeytest.Answer{PIN: "135790"}
-	hsm := ukeytest.Answer{PIN: d.hsm.PIN}
 
 	// The first time: paired at the desktop; then SM2, with one wrong PIN.
 	c.plug()
@@ -156,9 +184,7 @@ func TestUKeys(t *testing.T) {
 
 	// RSA by PKCS#11; the pairing is remembered.
 	c.plug()
-	c.click("certificate-RS256")
-	d.hand.Will(hsm)
-	c.click("sign")
+	d.signs(c, "RS256", d.hsm.PIN)
 	c.ends("confirmed")
 	c.unbinds()
 
@@ -167,16 +193,12 @@ func TestUKeys(t *testing.T) {
 	c.write("employee-name", "李娜")
 	c.see("candidates")
 	c.toUKey()
-	c.click("certificate-SM2SM3")
-	d.hand.Will(right)
-	c.click("sign")
+	d.signs(c, "SM2SM3", d.skf.PIN)
 	c.ends("failed")
 	c.reads("identity_mismatch")
 	c.shot("ukey-mismatch")
 	c.click("retry")
-	c.click("certificate-ES256")
-	d.hand.Will(hsm)
-	c.click("sign")
+	d.signs(c, "ES256", d.hsm.PIN)
 	c.ends("confirmed")
 	c.reads("李娜")
 	c.click("done")
@@ -242,9 +264,7 @@ func TestUKeys(t *testing.T) {
 	d.bridge.Start()
 	c.gone("bridge-absent")
 	c.see("bridge-cut")
-	c.click("certificate-SM2SM3")
-	d.hand.Will(right)
-	c.click("sign")
+	d.signs(c, "SM2SM3", d.skf.PIN)
 	c.ends("confirmed")
 	c.click("done")
 
@@ -255,19 +275,16 @@ func TestUKeys(t *testing.T) {
 // What is encrypted to the other half of the pair can be opened: rehearsed from the page,
 // by SM2 behind SKF and by RSA behind PKCS#11, with a wrong PIN on the way.
 func TestRehearsedByUKey(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	c := d.clerk(t, "admin", nil)
-	paired := false
-	for _, x := range []struct{ alg, pin string }{{"SM2SM3", d.skf.PIN}, {"RS256", d.hsm.PIN}} {
+	for i, x := range []struct{ alg, pin string }{{"SM2SM3", d.skf.PIN}, {"RS256", d.hsm.PIN}} {
 		c.plug()
-		if !paired {
+		if i == 0 {
 			d.hand.Will(ukeytest.Answer{Yes: true})
 			c.click("pair")
-			paired = true
 		}
-		c.click("certificate-" + x.alg)
-		d.hand.Will(ukeytest.Answer{PIN: x.pin})
-		c.click("sign")
+		d.signs(c, x.alg, x.pin)
 		c.ends("confirmed")
 		c.click("done")
 		c.click("details")
@@ -292,6 +309,7 @@ func TestRehearsedByUKey(t *testing.T) {
 // A browser that keeps pages from this machine is not a bridge that is missing; and
 // the way back is the browser's own.
 func TestLocalNetworkAccess(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	at := strings.TrimPrefix(d.origin, "http://")
 	c := d.clerk(t, "admin", map[string]string{"ip-address-space-overrides": at + "=public"})
@@ -315,8 +333,7 @@ func TestLocalNetworkAccess(t *testing.T) {
 // The bridge is not there, then it is started, and the demo's tokens are in it.
 func TestDemoBridge(t *testing.T) {
 	t.Parallel()
-	listen := ukeytest.FreePort(t)
-	_, origin := programtest.Serve(t, func(p *program.Program) { p.Settings.BridgeOrigin = "http://" + listen })
+	_, origin, listen := serveDesk(t)
 	d := &deskWorld{origin: origin, hand: ukeytest.NewPinentry(t), sent: &sentBodies{}}
 	c := d.clerk(t, "admin", nil)
 	c.plug()
@@ -326,8 +343,6 @@ func TestDemoBridge(t *testing.T) {
 	c.see("bridge-unpaired") // by itself
 	d.hand.Will(ukeytest.Answer{Yes: true})
 	c.click("pair")
-	c.click("certificate-ES256")
-	d.hand.Will(ukeytest.Answer{PIN: "123456"})
-	c.click("sign")
+	d.signs(c, "ES256", "123456")
 	c.ends("confirmed")
 }

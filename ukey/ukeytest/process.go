@@ -22,6 +22,7 @@ type Bridge struct {
 	State  string
 	t      testing.TB
 	args   []string
+	env    []string
 	cmd    *exec.Cmd
 	out    output
 }
@@ -81,6 +82,12 @@ func FreePort(t testing.TB) string {
 // StartBridge starts it for one origin at an address, with a person at the desktop.
 func StartBridge(t testing.TB, listen, origin string, person *Pinentry, profiles ...profile.Profile) *Bridge {
 	t.Helper()
+	return StartBridgeIn(t, nil, listen, origin, person, profiles...)
+}
+
+// StartBridgeIn starts it with more in its environment, such as SoftHSM.Env.
+func StartBridgeIn(t testing.TB, env []string, listen, origin string, person *Pinentry, profiles ...profile.Profile) *Bridge {
+	t.Helper()
 	config := map[string]any{"version": 1, "listen": listen, "origins": []string{origin}, "pinentry": person.Path, "profiles": profiles}
 	raw, err := json.Marshal(config)
 	if err != nil {
@@ -90,7 +97,7 @@ func StartBridge(t testing.TB, listen, origin string, person *Pinentry, profiles
 	if err := os.WriteFile(file, raw, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return startBridge(t, listen, "--config", file)
+	return startBridge(t, env, listen, "--config", file)
 }
 
 // StartDemoBridge starts it as the README says, with the demo server's tokens.
@@ -104,12 +111,12 @@ func StartDemoBridge(t testing.TB, listen, origin string, person *Pinentry) *Bri
 	if err := os.WriteFile(file, raw, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return startBridge(t, listen, "--config", file, "--demo", origin)
+	return startBridge(t, nil, listen, "--config", file, "--demo", origin)
 }
 
-func startBridge(t testing.TB, listen string, args ...string) *Bridge {
+func startBridge(t testing.TB, env []string, listen string, args ...string) *Bridge {
 	t.Helper()
-	b := &Bridge{Origin: "http://" + listen, State: t.TempDir(), t: t}
+	b := &Bridge{Origin: "http://" + listen, State: t.TempDir(), t: t, env: env}
 	b.args = append(args, "--state", b.State)
 	t.Cleanup(func() {
 		b.end()
@@ -129,6 +136,7 @@ func (b *Bridge) Start() {
 		b.t.Fatal(err)
 	}
 	b.cmd = exec.Command(path, b.args...)
+	b.cmd.Env = append(os.Environ(), b.env...)
 	b.cmd.Stdout, b.cmd.Stderr = &b.out, &b.out
 	if err := b.cmd.Start(); err != nil {
 		b.t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/emmansun/gmsm/smx509"
@@ -49,8 +50,20 @@ type SoftHSM struct {
 	dir     string
 }
 
-// NewSoftHSM makes a token.
+// NewSoftHSM makes a token that this process sees, and those that it starts.
 func NewSoftHSM(t testing.TB) *SoftHSM {
+	t.Helper()
+	h := SoftHSMFor(t)
+	if t, ok := t.(*testing.T); ok {
+		name, conf, _ := strings.Cut(h.Env, "=")
+		t.Setenv(name, conf)
+	}
+	return h
+}
+
+// SoftHSMFor makes a token for whoever is given its Env, so that tests can stand beside
+// one another.
+func SoftHSMFor(t testing.TB) *SoftHSM {
 	t.Helper()
 	h := &SoftHSM{PIN: "739164", dir: t.TempDir()}
 	for _, path := range []string{"/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
@@ -71,10 +84,7 @@ func NewSoftHSM(t testing.TB) *SoftHSM {
 		t.Fatal(err)
 	}
 	h.Env = "SOFTHSM2_CONF=" + conf
-	if t, ok := t.(*testing.T); ok {
-		t.Setenv("SOFTHSM2_CONF", conf)
-	}
-	run(t, nil, tool(t, "softhsm2-util", "softhsm2"), "--init-token", "--free", "--label", "certlink", "--so-pin", "12345678", "--pin", h.PIN)
+	run(t, []string{h.Env}, tool(t, "softhsm2-util", "softhsm2"), "--init-token", "--free", "--label", "certlink", "--so-pin", "12345678", "--pin", h.PIN)
 	return h
 }
 
