@@ -37,14 +37,19 @@ var standIn = sync.OnceValues(func() (path string, err error) {
 	return path, nil
 })
 
+// mongoTurn is held by the test that has a MongoDB: two stand-ins at work at once leave
+// servers on two cores without an answer for too long.
+var mongoTurn sync.Mutex
+
 // mongoURI is the MongoDB of a test: the replica set that MONGODB_URI names, or else a
-// stand-in of the test's own, which goes with it. One for all would be a queue for all:
-// it takes one request after the other.
+// stand-in of the test's own, which goes with it.
 func mongoURI(t *testing.T) string {
 	t.Helper()
 	if uri := os.Getenv("MONGODB_URI"); uri != "" {
 		return uri
 	}
+	mongoTurn.Lock()
+	t.Cleanup(mongoTurn.Unlock)
 	path, err := standIn()
 	if err != nil {
 		t.Fatal(err)

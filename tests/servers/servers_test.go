@@ -73,14 +73,15 @@ func TestRacesAcrossServers(t *testing.T) {
 		page := in.signIn(servers[0], "zhangwei")
 
 		// Fifty phones at one code: one gets it.
-		s, err := page.Start(ctx, map[string]string{"purpose": "bind", "provider": program.BuiltinProvider})
-		in.must(err)
 		phones := make([]*phone.Phone, 50)
 		var wg sync.WaitGroup
 		var won atomic.Int64
 		for i := range phones {
 			phones[i] = in.handset(servers[i%2])
 		}
+		// Begun when all stand ready: a code lives five seconds.
+		s, err := page.Start(ctx, map[string]string{"purpose": "bind", "provider": program.BuiltinProvider})
+		in.must(err)
 		for _, p := range phones {
 			wg.Go(func() {
 				switch _, err := p.Scan(ctx, s.Code); phone.Code(err) {
