@@ -14,8 +14,8 @@ type Reason struct {
 	Text string `json:"text,omitempty"`
 }
 
-// reasons that a holder may give.
-var reasons = map[string]bool{"not_now": true, "wrong_account": true, "wrong_provider": true, "other": true}
+// reasons that a holder, or the phone by itself, may give.
+var reasons = map[string]bool{"not_now": true, "wrong_account": true, "wrong_provider": true, "no_certificate": true, "other": true}
 
 // Valid says whether a holder may give this reason.
 func (r Reason) Valid() bool { return reasons[r.Code] && len([]rune(r.Text)) <= 200 }

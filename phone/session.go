@@ -211,6 +211,7 @@ const (
 	NotNow        = "not_now"
 	WrongAccount  = "wrong_account"
 	WrongProvider = "wrong_provider"
+	NoCertificate = "no_certificate" // the phone holds none that fits
 	Other         = "other"
 )
 

@@ -250,7 +250,7 @@ func choose(p *phone.Phone, n *phone.Session, id string) (*phone.Key, error) {
 
 type rejectCmd struct {
 	Session string `arg:"" optional:"" help:"Which session; not needed while there is only one."`
-	Reason  string `default:"not_now" enum:"not_now,wrong_account,wrong_provider,other" help:"not_now, wrong_account, wrong_provider or other."`
+	Reason  string `default:"not_now" enum:"not_now,wrong_account,wrong_provider,no_certificate,other" help:"not_now, wrong_account, wrong_provider, no_certificate or other."`
 	Text    string `help:"A word to whoever began, shown on the page."`
 }
 

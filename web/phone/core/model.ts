@@ -136,5 +136,5 @@ export interface Config {
   origin: string
 }
 
-export const rejectReasons = ['not_now', 'wrong_account', 'wrong_provider', 'other'] as const
+export const rejectReasons = ['not_now', 'wrong_account', 'wrong_provider', 'no_certificate', 'other'] as const
 export type RejectReason = (typeof rejectReasons)[number]

@@ -356,7 +356,7 @@ function EndWithout({ c }: { c: Confirming }) {
   const end = async () => {
     setBusy(true)
     setProblem(undefined)
-    await c.reject('other', t('noneReason', { provider: providerName(c.provider) })).catch((e: unknown) => setProblem(asProblem(e)))
+    await c.reject('no_certificate').catch((e: unknown) => setProblem(asProblem(e)))
     setBusy(false)
   }
   return (

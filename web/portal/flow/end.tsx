@@ -4,6 +4,7 @@ import { dateTime, date, visible } from '../../shared/format'
 import { either } from '../../shared/i18n'
 import type { Provider, QRSession } from '../../shared/model'
 import { Button, Icon, type IconName } from '../../shared/ui'
+import { go } from '../router'
 import { providerName, w } from '../words'
 import { f } from './words'
 
@@ -140,7 +141,7 @@ function Rejected(p: EndProps) {
       </p>
       {code === 'other' && text && <blockquote class="said">{visible(text)}</blockquote>}
       <p class="muted">{f('rejectedBase')}</p>
-      <Ways {...p} again={code !== 'wrong_account' && code !== 'wrong_provider'} />
+      <Ways {...p} again={code !== 'wrong_account' && code !== 'wrong_provider'} apply={code === 'no_certificate'} />
     </Outcome>
   )
 }
@@ -175,12 +176,17 @@ export function Call({ provider }: { provider: Provider | undefined }) {
   )
 }
 
-function Ways(p: { again?: boolean; onRestart: () => void; onBack?: () => void; onDone: () => void }) {
+function Ways(p: { again?: boolean; apply?: boolean; onRestart: () => void; onBack?: () => void; onDone: () => void }) {
   return (
     <div class="row">
       {p.again && (
         <Button kind="primary" size="large" onClick={p.onRestart} testid="retry">
           {f('again')}
+        </Button>
+      )}
+      {p.apply && (
+        <Button size="large" onClick={() => go('apply')} testid="apply-first">
+          {w('apply')}
         </Button>
       )}
       {p.onBack && (
