@@ -22,7 +22,14 @@ func (p *Program) revocation(c *mobilecert.Certificates) trust.Revocation {
 	if p.Authority == nil {
 		return others
 	}
-	return p.Authority.Revocation(records{c, p.Authority}.state, others)
+	own := records{c, p.Authority}
+	return p.Authority.Revocation(func(ctx context.Context, line authority.Line, serial string) (authority.State, error) {
+		s, err := own.state(ctx, line, serial)
+		if err == nil && !s.Known && p.siteSandbox != nil {
+			s.Known, err = p.siteSandbox.Issued(ctx, serial)
+		}
+		return s, err
+	}, others)
 }
 
 // records answers for the certificates of the built-in authority.

@@ -42,10 +42,13 @@ type Made struct {
 	Certificate []byte `json:"certificate"`
 	// Encryption is the twin's; nil where the token has none.
 	Encryption []byte `json:"encryption_certificate,omitempty"`
+	// Number is its serial number.
+	Number string `json:"encryption_serial,omitempty"`
 }
 
 var collection = store.Collection{Name: "sandbox_extensions", Indexes: []store.Index{
-	{Name: "key"}, // of those that are made
+	{Name: "key"},    // of those that are made
+	{Name: "number"}, // of the encryption certificate made
 }}
 
 // Collections declares what the package keeps.
@@ -58,7 +61,7 @@ func record(s store.Store) store.Record[Case] {
 			if c.Made == nil {
 				return nil
 			}
-			return map[string]string{"key": store.Key(c.Key, c.Until, c.ID)}
+			return map[string]string{"key": store.Key(c.Key, c.Until, c.ID), "number": c.Made.Number}
 		}}
 }
 
@@ -230,7 +233,25 @@ func (s *Service) issue(ctx context.Context, c *Case) (*Made, error) {
 	}
 	twin, err := s.cfg.Twin(ctx, old)
 	if err == nil && twin != nil {
-		out.Encryption, err = again(twin, authority.Encrypt)
+		if out.Encryption, err = again(twin, authority.Encrypt); err != nil {
+			return nil, err
+		}
+		made, err := trust.ParseCertificate(out.Encryption)
+		if err != nil {
+			return nil, err
+		}
+		out.Number = made.SerialHex()
 	}
 	return out, err
+}
+
+// Issued says whether an encryption certificate of this serial number was made here. The
+// installation's own records know the signing certificates that it was handed, and these
+// not before they are bound.
+func (s *Service) Issued(ctx context.Context, serial string) (bool, error) {
+	_, _, err := s.cases.First(ctx, store.Equal("number", serial))
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
