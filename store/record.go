@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
 // Record is a typed view on one collection: the stored form of a T. Domain
@@ -193,9 +196,13 @@ func (r Record[T]) read(d Doc) (*T, error) {
 	return v, err
 }
 
+// asWritten reads what encoding/json wrote. Reading is done by what becomes
+// encoding/json/v2, in less than half the time; it writes more slowly.
+var asWritten = jsonv1.FormatDurationAsNano(true)
+
 func (r Record[T]) decode(d Doc) (*T, error) {
 	v := new(T)
-	if err := json.Unmarshal(d.Body, v); err != nil {
+	if err := jsonv2.Unmarshal(d.Body, v, asWritten); err != nil {
 		return nil, fmt.Errorf("store: %s/%s cannot be read: %w", r.Collection, d.ID, err)
 	}
 	return v, nil

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"time"
 
+	jsonv2 "github.com/go-json-experiment/json"
+
 	"certlink/internal/id"
 )
 
@@ -53,7 +55,7 @@ func Pending(body []byte) ([]Effect, error) {
 		return nil, err
 	}
 	var pending []Effect
-	return pending, json.Unmarshal(body[m.value:m.end], &pending)
+	return pending, jsonv2.Unmarshal(body[m.value:m.end], &pending)
 }
 
 // Strip returns the stored body without the effects named, and those that are
