@@ -87,7 +87,7 @@ func (s *Server) showOwnedPhone(c *call, d *account.Device) (v ownedPhoneView, e
 	if d.RevokedAt != nil {
 		return v, nil
 	}
-	if v.Others == 0 {
+	if c.mayRemove(held) == nil {
 		v.Acts = append(v.Acts, "remove")
 	}
 	needed, err := s.Bids.NeededOf(c.ctx, d.ID)
@@ -110,13 +110,9 @@ func (c *call) mayLose(h mobilecert.Held) bool {
 // mayRemove says why the caller may not take a phone out of use. An operator may take
 // any; whoever may give up all that it holds may take it too. A phone is nobody's: the
 // certificates on it are, and one that holds none of the caller's is unknown to them.
-func (s *Server) mayRemove(c *call, device string) error {
+func (c *call) mayRemove(held []mobilecert.Held) error {
 	if c.who.Has(account.Operator) {
 		return nil
-	}
-	held, err := s.held(c.ctx, device)
-	if err != nil {
-		return err
 	}
 	own := 0
 	for _, h := range held {
@@ -143,7 +139,11 @@ func (s *Server) deleteDevice(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := s.mayRemove(c, device); err != nil {
+	held, err := s.held(c.ctx, device)
+	if err != nil {
+		return err
+	}
+	if err := c.mayRemove(held); err != nil {
 		return err
 	}
 	var note map[string]string

@@ -2,7 +2,6 @@ package mobilecert
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"certlink/internal/retain"
@@ -30,24 +29,16 @@ func (c *Certificate) waits() string {
 // broken off anywhere, and run on two servers at once.
 func (v *Certificates) Erase(ctx context.Context, terms retain.Terms) error {
 	now := v.cfg.Clock()
-	var failed error
-	for _, q := range terms.Due(now) {
-		err := v.docs.Walk(ctx, q, func(c *Certificate) error {
-			due := c.waits()
-			_, err := v.change(ctx, c.ID, func(c *Certificate) error {
-				if c.waits() != due {
-					return store.ErrUnchanged // it has come to something meanwhile
-				}
-				return c.erase(now)
-			})
-			failed = errors.Join(failed, err) // one that cannot be erased keeps the others from nothing
-			return ctx.Err()
+	return retain.Each(ctx, v.docs, terms, now, func(c *Certificate) error {
+		due := c.waits()
+		_, err := v.change(ctx, c.ID, func(c *Certificate) error {
+			if c.waits() != due {
+				return store.ErrUnchanged // it has come to something meanwhile
+			}
+			return c.erase(now)
 		})
-		if err != nil {
-			return errors.Join(failed, err)
-		}
-	}
-	return failed
+		return err
+	})
 }
 
 func (c *Certificate) erase(now time.Time) error {

@@ -58,28 +58,26 @@ func (t *titles) used() func(yield func(time.Time) bool) {
 // vouchers and stay. It may be broken off anywhere, and run on two servers at once.
 func (s *Service) Erase(ctx context.Context, terms retain.Terms) error {
 	now := s.cfg.Clock()
-	for _, q := range terms.Due(now) {
-		err := s.docs.Walk(ctx, q, func(v *Invoice) error {
-			due := v.waits()
-			if v.State == Rejected && v.Proof != "" {
-				if err := s.cfg.Uploads.Delete(ctx, v.Proof); err != nil {
-					return err
-				}
+	err := retain.Each(ctx, s.docs, terms, now, func(v *Invoice) error {
+		due := v.waits()
+		if v.State == Rejected && v.Proof != "" {
+			if err := s.cfg.Uploads.Delete(ctx, v.Proof); err != nil {
+				return err
 			}
-			_, err := s.change(ctx, v.ID, func(v *Invoice) error {
-				if v.waits() != due {
-					return store.ErrUnchanged
-				}
-				return s.erase(v, now)
-			})
-			if errors.Is(err, ErrUnknown) {
-				return nil
-			}
-			return err
-		})
-		if err != nil {
-			return err
 		}
+		_, err := s.change(ctx, v.ID, func(v *Invoice) error {
+			if v.waits() != due {
+				return store.ErrUnchanged
+			}
+			return s.erase(v, now)
+		})
+		if errors.Is(err, ErrUnknown) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	if terms.Idle == 0 {
 		return nil

@@ -55,19 +55,7 @@ func (a *Application) waits() string {
 // on two servers at once.
 func (s *Service) Erase(ctx context.Context, terms retain.Terms) error {
 	now := s.cfg.Clock()
-	var failed error
-	for _, q := range terms.Due(now) {
-		err := s.docs.Walk(ctx, q, func(a *Application) error {
-			if err := s.eraseOne(ctx, a, now, terms); err != nil {
-				failed = errors.Join(failed, err) // one that cannot be erased keeps the others from nothing
-			}
-			return ctx.Err()
-		})
-		if err != nil {
-			return errors.Join(failed, err)
-		}
-	}
-	return failed
+	return retain.Each(ctx, s.docs, terms, now, func(a *Application) error { return s.eraseOne(ctx, a, now, terms) })
 }
 
 func (s *Service) eraseOne(ctx context.Context, a *Application, now time.Time, terms retain.Terms) error {

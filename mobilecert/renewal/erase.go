@@ -41,19 +41,7 @@ func (r *Renewal) waits() string {
 // two servers at once.
 func (v *Service) Erase(ctx context.Context, terms retain.Terms) error {
 	now := v.cfg.Clock()
-	var failed error
-	for _, q := range terms.Due(now) {
-		err := v.docs.Walk(ctx, q, func(n *Renewal) error {
-			if err := v.eraseOne(ctx, n, now, terms); err != nil {
-				failed = errors.Join(failed, err) // one that cannot be erased keeps the others from nothing
-			}
-			return ctx.Err()
-		})
-		if err != nil {
-			return errors.Join(failed, err)
-		}
-	}
-	return failed
+	return retain.Each(ctx, v.docs, terms, now, func(n *Renewal) error { return v.eraseOne(ctx, n, now, terms) })
 }
 
 func (v *Service) eraseOne(ctx context.Context, n *Renewal, now time.Time, terms retain.Terms) error {
