@@ -8,7 +8,8 @@ import (
 // asks is the caller as package mobilecert knows people.
 func (c *call) asks() mobilecert.Who {
 	a := c.who.Account
-	return mobilecert.Who{Account: a.ID, Name: a.Name, Organisation: a.OrganisationID, Admin: a.Has(account.Admin), Staff: a.Has(account.Reviewer) || a.Has(account.Operator)}
+	return mobilecert.Who{Account: a.ID, Name: a.Name, Organisation: a.OrganisationID, Admin: a.Has(account.Admin),
+		Staff: a.Has(account.Reviewer) || a.Has(account.Operator), Operator: a.Has(account.Operator)}
 }
 
 func (s *Server) getProviders(c *call) error {

@@ -40,10 +40,8 @@ func (s *Server) getAccountDevices(c *call) error {
 	if err != nil {
 		return err
 	}
-	if !c.who.Has(account.Operator) {
-		if err := c.asks().May(a.ID, a.OrganisationID); err != nil {
-			return err
-		}
+	if err := c.asks().MayManage(a.ID, a.OrganisationID); err != nil {
+		return err
 	}
 	phones, err := mobilecert.PhonesOfAccount(c.ctx, s.Certificates, s.Bindings, a.ID)
 	if err != nil {
@@ -77,8 +75,9 @@ func (s *Server) showOwnedPhone(c *call, d *account.Device) (v ownedPhoneView, e
 	if err != nil {
 		return v, err
 	}
+	by := c.asks()
 	for _, h := range held {
-		if c.mayLose(h) {
+		if by.MayLose(h) {
 			v.Certificates = append(v.Certificates, h.View(s.Catalogue, s.Clock()))
 		} else {
 			v.Others++
@@ -87,7 +86,7 @@ func (s *Server) showOwnedPhone(c *call, d *account.Device) (v ownedPhoneView, e
 	if d.RevokedAt != nil {
 		return v, nil
 	}
-	if c.mayRemove(held) == nil {
+	if by.MayTake(held) == nil {
 		v.Acts = append(v.Acts, "remove")
 	}
 	needed, err := s.Bids.NeededOf(c.ctx, d.ID)
@@ -99,34 +98,6 @@ func (s *Server) showOwnedPhone(c *call, d *account.Device) (v ownedPhoneView, e
 
 func (s *Server) held(ctx context.Context, device string) ([]mobilecert.Held, error) {
 	return mobilecert.HeldBy(ctx, s.Certificates, s.Bindings, device)
-}
-
-// mayLose says whether what a phone holds is the caller's to give up.
-func (c *call) mayLose(h mobilecert.Held) bool {
-	owner, _, organisation := h.Owner()
-	return c.who.Has(account.Operator) || c.asks().May(owner, organisation) == nil
-}
-
-// mayRemove says why the caller may not take a phone out of use. An operator may take
-// any; whoever may give up all that it holds may take it too. A phone is nobody's: the
-// certificates on it are, and one that holds none of the caller's is unknown to them.
-func (c *call) mayRemove(held []mobilecert.Held) error {
-	if c.who.Has(account.Operator) {
-		return nil
-	}
-	own := 0
-	for _, h := range held {
-		if c.mayLose(h) {
-			own++
-		}
-	}
-	switch own {
-	case 0:
-		return account.ErrDeviceUnknown
-	case len(held):
-		return nil
-	}
-	return account.ErrDeviceShared
 }
 
 // deleteDevice takes a phone out of use for good: its keys are lost with it.
@@ -143,7 +114,7 @@ func (s *Server) deleteDevice(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.mayRemove(held); err != nil {
+	if err := c.asks().MayTake(held); err != nil {
 		return err
 	}
 	var note map[string]string

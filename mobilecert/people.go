@@ -32,6 +32,8 @@ type Who struct {
 	// Staff are reviewers and operators: they see and revoke certificates of all
 	// organisations, and act for no account.
 	Staff bool
+	// Operator: those of the staff who run the installation take any phone out of use.
+	Operator bool
 }
 
 // mayRevoke says why who may not revoke a certificate.
