@@ -187,9 +187,10 @@ func (s *Service) RenameDevice(ctx context.Context, deviceID, name string) (*Dev
 }
 
 // RevokeDevice ends a phone for good, with the pepper of its PIN: whoever holds
-// the lost phone can unwrap no key with it. by is who asked: an account, or the
-// phone itself; note is what the log keeps beside it. Repeating it changes nothing.
-func (s *Service) RevokeDevice(ctx context.Context, deviceID, by string, note map[string]string) (*Device, error) {
+// the lost phone can unwrap no key with it. by is the account that asked; of the
+// holders, whose certificates are on it, all others are told. note is what the log
+// keeps beside it. Repeating it changes nothing.
+func (s *Service) RevokeDevice(ctx context.Context, deviceID, by string, holders []string, note map[string]string) (*Device, error) {
 	d, err := s.devices.Update(ctx, deviceID, func(d *storedDevice) error {
 		if d.RevokedAt != nil {
 			return store.ErrUnchanged
@@ -198,6 +199,11 @@ func (s *Service) RevokeDevice(ctx context.Context, deviceID, by string, note ma
 		d.RevokedAt, d.RevokedBy, d.Secret = &now, by, pin{}
 		d.happened(now, by, "device.revoked", note)
 		d.Owe(effect.New(effect.Webhook, now, map[string]string{"act": "device.revoked", "object": "device", "id": d.ID}))
+		for _, holder := range holders {
+			if holder != by {
+				d.Owe(effect.New(effect.Push, now, map[string]string{"key": "device_revoked", "account": holder, "phone": d.ID}))
+			}
+		}
 		return nil
 	})
 	if errors.Is(err, store.ErrNotFound) {

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"certlink/internal/effect"
 )
 
 func jwkOf(k *ecdsa.PrivateKey) json.RawMessage {
@@ -111,7 +113,7 @@ func TestRevokedDevice(t *testing.T) {
 	_, err := w.SetPIN(t.Context(), d.ID, verifier("1"))
 	want(t, err, nil)
 	for range 2 {
-		_, err = w.RevokeDevice(t.Context(), d.ID, "operator", nil)
+		_, err = w.RevokeDevice(t.Context(), d.ID, "operator", nil, nil)
 		want(t, err, nil)
 	}
 	_, err = w.Device(t.Context(), d.ID)
@@ -129,10 +131,35 @@ func TestRevokedDevice(t *testing.T) {
 	if acts := w.owed(devices, d.ID); strings.Join(acts, " ") != "pin.set device.revoked" {
 		t.Errorf("owed %v", acts)
 	}
-	_, err = w.RevokeDevice(t.Context(), "nobody", "x", nil)
+	_, err = w.RevokeDevice(t.Context(), "nobody", "x", nil, nil)
 	want(t, err, ErrDeviceUnknown)
 	_, err = w.Device(t.Context(), "nobody")
 	want(t, err, ErrDeviceUnknown)
+}
+
+// Those whose certificates were on a phone are told that it was revoked, but for whoever
+// did it; once.
+func TestRevokedDeviceIsToldToItsHolders(t *testing.T) {
+	w := newWorld(t)
+	d, _ := w.phone()
+	for range 2 {
+		_, err := w.RevokeDevice(t.Context(), d.ID, "boss", []string{"lina", "boss", "zhou"}, nil)
+		want(t, err, nil)
+	}
+	var o effect.Owing
+	want(t, json.Unmarshal([]byte(w.body(devices, d.ID)), &o), nil)
+	var told []string
+	for _, e := range o.Pending {
+		if e.Kind == effect.Push {
+			told = append(told, e.Data["account"])
+			if e.Data["key"] != "device_revoked" || e.Data["device"] != "" || e.Data["phone"] != d.ID {
+				t.Errorf("told %v", e.Data) // the phone itself is not rung
+			}
+		}
+	}
+	if strings.Join(told, " ") != "lina zhou" {
+		t.Errorf("told %v", told)
+	}
 }
 
 func TestDeviceLimits(t *testing.T) {

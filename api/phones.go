@@ -127,7 +127,7 @@ func (s *Server) deleteDevice(c *call) error {
 			return err
 		}
 	}
-	if _, err := s.Accounts.RevokeDevice(c.ctx, device, c.who.ID(), note); err != nil {
+	if _, err := s.Accounts.RevokeDevice(c.ctx, device, c.who.ID(), mobilecert.Holders(held), note); err != nil {
 		return err
 	}
 	return c.nothing()

@@ -255,7 +255,7 @@ func TestAPhoneThatLostItsCertificateCannotConfirm(t *testing.T) {
 	a.phone.call("POST", path, a.jws(items[0])).refused(422, "certificate_revoked_here")
 	rings := a.phone.stream("/v1/phone/events")
 	ring(t, rings, 1)
-	_, err := a.w.accounts.RevokeDevice(ctx, a.phone.id, "test", nil)
+	_, err := a.w.accounts.RevokeDevice(ctx, a.phone.id, "test", nil, nil)
 	check(t, err)
 	a.phone.call("POST", path, a.jws(items[0])).refused(403, "device_revoked")
 	for range rings { // and its stream ends

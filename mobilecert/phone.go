@@ -37,3 +37,13 @@ func (w Who) MayTake(held []Held) error {
 	}
 	return account.ErrDeviceShared
 }
+
+// Holders are the accounts whose certificates a phone holds, each once.
+func Holders(held []Held) (accounts []string) {
+	for _, h := range held {
+		if owner, _, _ := h.Owner(); !slices.Contains(accounts, owner) {
+			accounts = append(accounts, owner)
+		}
+	}
+	return accounts
+}

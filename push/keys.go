@@ -40,7 +40,7 @@ var sentences = map[string]Sentence{
 	"renewal_extended":        {ZH: "证书已延期。", EN: "A certificate was extended.", Lane: LaneSoon},
 	"invoice_issued":          {ZH: "发票已开具，请到平台查看。", EN: "An invoice was issued; the portal has it.", Lane: LaneSoon},
 	"invoice_rejected":        {ZH: "发票申请未通过，请到平台查看原因。", EN: "An invoice could not be issued; the portal says why.", Lane: LaneSoon},
-	"device_revoked":          {ZH: "一部手机已停用。如非本人操作，请联系机构管理员。", EN: "A phone was revoked. If it was not you, tell your organisation's admin.", Lane: LaneSoon, Safety: true},
+	"device_revoked":          {ZH: "存有您证书的一部手机已被管理员移除。手机里的证书不能再使用。如有疑问，请联系机构管理员或平台运营人员。", EN: "An administrator has taken a phone with certificates of yours out of use. They cannot be used on it any more. If you did not expect this, tell your organisation's admin or the operator of this platform.", Lane: LaneSoon, SMS: true, Safety: true},
 	"renewal_second_click":    {ZH: "证书延期还差一步：请到平台再点击一次延期。", EN: "One step of the extension is missing: press Extend once more in the portal.", Lane: LaneSoon, SMS: true},
 	"renewal_rejected":        {ZH: "证书延期未通过审核，请到平台查看原因。", EN: "The extension was not accepted; the portal says why.", Lane: LaneSoon},
 	"renewal_guarded":         {ZH: "证书延期已暂停：有未开标的加密投标。请到平台查看。", EN: "The extension is on hold: encrypted bids are not opened yet. The portal has the list.", Lane: LaneSoon},

@@ -263,16 +263,9 @@ func (in *installation) handset(r *running, options ...phone.Option) *phone.Phon
 // collected is a handset that holds a certificate of the account.
 func (in *installation) collected(r *running, page *programtest.Portal, options ...phone.Option) (*phone.Phone, *phone.Key) {
 	in.t.Helper()
-	ctx := context.Background()
 	p := in.handset(r, options...)
-	in.must(p.SetPIN(ctx, programtest.DemoPIN))
-	s, err := page.Start(ctx, map[string]string{"purpose": "enroll", "product": "demo-p256"})
-	in.must(err)
-	key, err := p.Enroll(ctx, s.Code, func(claimed *phone.Session) error {
-		return page.Match(ctx, s.ID, claimed.Match.Digits)
-	})
-	in.must(err)
-	return p, key
+	in.must(p.SetPIN(context.Background(), programtest.DemoPIN))
+	return p, enrolls(in.t, page, p)
 }
 
 // told is an event with the moment it came.

@@ -5,16 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -257,48 +252,6 @@ func (w *worker) extendedOnce(ctx context.Context, n renewed, binding string, ol
 	case slices.ContainsFunc(active, func(c phone.Certificate) bool { return c.ID == old.Certificate.Fingerprint() }):
 		w.t.Errorf("%s: the old certificate still stands", w.login)
 	}
-}
-
-// texting is a gateway for short messages that counts what each number is told.
-type texting struct {
-	url             string
-	taken, repeated atomic.Int64
-	mu              sync.Mutex
-	told            map[string]map[string]bool // number → ids
-}
-
-func newTexting(t *testing.T) *texting {
-	g := &texting{told: map[string]map[string]bool{}}
-	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var m struct{ ID, To string }
-		if json.NewDecoder(r.Body).Decode(&m) != nil {
-			w.WriteHeader(http.StatusBadRequest)
-			return
-		}
-		time.Sleep(time.Duration(rand.IntN(200)) * time.Millisecond) // so that kills meet it
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		g.taken.Add(1)
-		if g.told[m.To] == nil {
-			g.told[m.To] = map[string]bool{}
-		}
-		if g.told[m.To][m.ID] {
-			g.repeated.Add(1)
-		}
-		g.told[m.To][m.ID] = true
-	}))
-	t.Cleanup(h.Close)
-	g.url = h.URL
-	return g
-}
-
-func (g *texting) settings(t *testing.T) []string {
-	secret := filepath.Join(t.TempDir(), "gateway.secret")
-	if err := os.WriteFile(secret, []byte("0123456789abcdef"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	// Never quiet, whenever the test runs.
-	return []string{"CERTLINK_SMS_GATEWAY=" + g.url, "CERTLINK_GATEWAY_SECRET_FILE=" + secret, "CERTLINK_QUIET_FROM=0", "CERTLINK_QUIET_TO=0"}
 }
 
 // await waits until each of them was told. A message whose answer a kill has cut off

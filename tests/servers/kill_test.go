@@ -120,17 +120,23 @@ func newWorker(t *testing.T, ctx context.Context, origin, login string) *worker 
 	if err := w.phone.SetPIN(ctx, "274918"); err != nil {
 		t.Fatal(err)
 	}
-	s, err := w.portal.Start(ctx, map[string]string{"purpose": "enroll", "product": "demo-p256"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.key, err = w.phone.Enroll(ctx, s.Code, func(claimed *phone.Session) error {
-		return w.portal.Match(ctx, s.ID, claimed.Match.Digits)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	w.key = enrolls(t, w.portal, w.phone)
 	return w
+}
+
+// enrolls gives a phone a certificate of the account that is signed in.
+func enrolls(t *testing.T, portal *programtest.Portal, p *phone.Phone) *phone.Key {
+	t.Helper()
+	ctx := t.Context()
+	s, err := portal.Start(ctx, map[string]string{"purpose": "enroll", "product": "demo-p256"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := p.Enroll(ctx, s.Code, func(claimed *phone.Session) error { return portal.Match(ctx, s.ID, claimed.Match.Digits) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
 }
 
 // try repeats what went unanswered, as a person would who presses again.
