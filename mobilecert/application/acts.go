@@ -26,27 +26,35 @@ type act struct {
 	name    string
 	from    []State
 	refused *fault.Error
+	// told: the applicant is told where it leads; see notices.
+	told bool
 }
 
 // The acts.
 var (
-	save     = act{"application.saved", []State{Draft, Rejected}, ErrNotEditable}
-	accepts  = act{"application.terms_accepted", []State{Draft, Rejected}, ErrNotEditable}
-	submit   = act{"application.submitted", []State{Draft, Rejected}, ErrNotSubmittable}
-	reopen   = act{"application.reopened", []State{Identity, Payment}, ErrNotReopenable}
-	identify = act{"application.identity_chosen", []State{Identity}, ErrNoIdentityNow}
-	verified = act{"application.identity_verified", []State{Identity}, ErrNoIdentityNow}
-	confirms = act{"application.identity_confirmed", []State{Review}, ErrNoReviewNow}
-	pay      = act{"application.paid", []State{Payment}, ErrNoPaymentNow}
-	unpaid   = act{"application.refunded", []State{Review}, ErrNoReviewNow}
-	decide   = act{"application.decided", []State{Review}, ErrNoReviewNow}
-	accept   = act{"application.accepted", []State{Review}, ErrNoReviewNow}
-	reject   = act{"application.rejected", []State{Review}, ErrNoReviewNow}
-	withdraw = act{"application.withdrawn", []State{Draft, Identity, Payment, Review, Rejected}, ErrNotWithdrawable}
-	ship     = act{"application.shipped", []State{Making}, ErrNotInMaking}
-	issue    = act{"application.issued", []State{Making}, ErrNotInMaking}
-	collect  = act{"application.collected", []State{Making}, ErrNotCollectable}
-	replace  = act{"application.replacement", []State{Issued}, ErrNotReplaceable}
+	save     = act{"application.saved", []State{Draft, Rejected}, ErrNotEditable, false}
+	accepts  = act{"application.terms_accepted", []State{Draft, Rejected}, ErrNotEditable, false}
+	submit   = act{"application.submitted", []State{Draft, Rejected}, ErrNotSubmittable, true}
+	reopen   = act{"application.reopened", []State{Identity, Payment}, ErrNotReopenable, false}
+	identify = act{"application.identity_chosen", []State{Identity}, ErrNoIdentityNow, false}
+	verified = act{"application.identity_verified", []State{Identity}, ErrNoIdentityNow, true}
+	confirms = act{"application.identity_confirmed", []State{Review}, ErrNoReviewNow, false}
+	pay      = act{"application.paid", []State{Payment}, ErrNoPaymentNow, true}
+	unpaid   = act{"application.refunded", []State{Review}, ErrNoReviewNow, false}
+	decide   = act{"application.decided", []State{Review}, ErrNoReviewNow, false}
+	accept   = act{"application.accepted", []State{Review}, ErrNoReviewNow, true}
+	reject   = act{"application.rejected", []State{Review}, ErrNoReviewNow, true}
+	withdraw = act{"application.withdrawn", []State{Draft, Identity, Payment, Review, Rejected}, ErrNotWithdrawable, false}
+	ship     = act{"application.shipped", []State{Making}, ErrNotInMaking, false}
+	issue    = act{"application.issued", []State{Making}, ErrNotInMaking, true}
+	collect  = act{"application.collected", []State{Making}, ErrNotCollectable, false}
+	replace  = act{"application.replacement", []State{Issued}, ErrNotReplaceable, false}
+
+	// lapse withdraws what its applicant has left lying, before anything was paid; giveUp
+	// ends another certificate in place of a lost one that its holder does not go on with:
+	// the application is again what it was, and another can be asked for anew.
+	lapse  = act{"application.lapsed", []State{Draft, Identity, Payment, Rejected}, ErrNotWithdrawable, false}
+	giveUp = act{"application.replacement_lapsed", []State{Identity, Rejected, Making}, ErrNotReplaceable, false}
 )
 
 // may says why an act is not for this state.
@@ -71,13 +79,13 @@ func (a *Application) move(x act, to State, at time.Time, by mobilecert.Actor, n
 	if to == Issued && a.Shipment != nil && a.Shipment.Carrier != Pickup {
 		key = "application_shipped"
 	}
-	if key != "" && x.name != giveUp.name {
+	if key != "" && x.told {
 		a.Owe(effect.New(effect.Push, at, map[string]string{"key": key, "account": a.Account.ID, "application": a.ID}))
 	}
 	return nil
 }
 
-// notices are what the applicant is told of, wherever it is.
+// notices are what the applicant is told where an act leads.
 var notices = map[State]string{
 	Rejected: "application_rejected", Making: "application_accepted", Issued: "application_issued",
 }

@@ -18,13 +18,6 @@ import (
 // and files, the uploads that it named, by comma. What lies elsewhere goes then.
 const EffectErased = "application.erased"
 
-// lapse withdraws what its applicant has left lying, before anything was paid.
-var lapse = act{"application.lapsed", []State{Draft, Identity, Payment, Rejected}, ErrNotWithdrawable}
-
-// giveUp ends another certificate in place of a lost one that its holder does not go on
-// with: the application is again what it was, and another can be asked for anew.
-var giveUp = act{"application.replacement_lapsed", []State{Identity, Rejected, Making}, ErrNotReplaceable}
-
 // replacing says whether its holder is to go on with such a one.
 func (a *Application) replacing() bool { return a.Replaces != "" && a.may(giveUp) == nil }
 
