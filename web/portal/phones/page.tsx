@@ -75,6 +75,7 @@ export function Phones({ id, own }: { id: string; own?: boolean }) {
       {removing && (
         <RemoveDialog
           phone={removing}
+          told={!own}
           onClose={() => setRemoving(undefined)}
           onDone={() => {
             setRemoving(undefined)

@@ -19,7 +19,14 @@ interface Needed {
   acknowledge: string
 }
 
-export function RemoveDialog({ phone: p, onClose, onDone }: { phone: OwnedPhone; onClose: () => void; onDone: () => void }) {
+interface Props {
+  phone: OwnedPhone
+  told: boolean // the holder is, by somebody else's doing
+  onClose: () => void
+  onDone: () => void
+}
+
+export function RemoveDialog({ phone: p, told, onClose, onDone }: Props) {
   const [busy, setBusy] = useState(false)
   const [problem, setProblem] = useState<Problem | undefined>(undefined)
   const [needed, setNeeded] = useState<Needed | undefined>(undefined)
@@ -48,6 +55,7 @@ export function RemoveDialog({ phone: p, onClose, onDone }: { phone: OwnedPhone;
         <Note tone="warn">
           <p>{f('removeText')}</p>
           {living.length > 0 && <p>{f('removeCertificates')}</p>}
+          {told && <p>{f('removeTold')}</p>}
         </Note>
         {living.length > 0 && (
           <section class="stack-s" aria-label={f('lost')}>
