@@ -22,7 +22,6 @@ import (
 	"certlink/mobilecert"
 	"certlink/mobilecert/application"
 	"certlink/mobilecert/identity"
-	"certlink/mobilecert/renewal"
 	"certlink/trust"
 	"certlink/trust/authority"
 	"certlink/trust/trusttest"
@@ -68,17 +67,6 @@ func (f *faces) Notice(header func(string) string, body []byte) (string, error) 
 	return string(body), nil
 }
 
-// grants are those of applications and of renewals, as main has them.
-type grants struct{ w *world }
-
-func (g grants) Grant(ctx context.Context, id, account string) (*mobilecert.Grant, error) {
-	found, err := g.w.renewals.Grant(ctx, id, account)
-	if errors.Is(err, renewal.ErrUnknown) {
-		return g.w.apps.Grant(ctx, id, account)
-	}
-	return found, err
-}
-
 // openApplications wires 申领 as main does.
 func (w *world) openApplications(cfg *mobilecert.Config, certificates *mobilecert.Certificates, s *settings) {
 	var err error
@@ -99,9 +87,6 @@ func (w *world) openApplications(cfg *mobilecert.Config, certificates *mobilecer
 		Faces: checks, Orders: w.orders, Certificates: certificates, Log: audit.New(cfg.Store).Carry,
 	})
 	w.apps = c.Applications
-	if cfg.Grants == nil {
-		cfg.Grants = grants{w}
-	}
 }
 
 // scan is a small picture of a paper.

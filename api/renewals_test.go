@@ -442,7 +442,8 @@ func TestIdentifiedAnewOverHTTP(t *testing.T) {
 		d.page.post("/v1/renewals/"+n.ID+"/face", map[string]string{}).refused(409, "renewal_identity_not_needed")
 		d.w.clock.Advance(d.doc.NotAfter.Add(time.Second).Sub(d.w.clock.Now()))
 		d.page = d.w.signedInAnew("admin")
-		d.page.post("/v1/qr-sessions", map[string]string{"purpose": "enroll", "application": n.ID}).refused(409, "renewal_identity_needed")
+		d.page.post("/v1/qr-sessions", map[string]string{"purpose": "enroll", "renewal": n.ID}).refused(409, "renewal_identity_needed")
+		d.page.post("/v1/qr-sessions", map[string]string{"purpose": "enroll", "application": n.ID}).refused(404, "application_unknown")
 		return d, d.read(n)
 	}
 	collects := func(d *due, n *renewed) {
@@ -450,7 +451,7 @@ func TestIdentifiedAnewOverHTTP(t *testing.T) {
 		if n = d.read(n); !n.Proved || n.Identity != nil {
 			t.Fatalf("%+v", n)
 		}
-		d.page.post("/v1/qr-sessions", map[string]string{"purpose": "enroll", "application": n.ID}).ok(201)
+		d.page.post("/v1/qr-sessions", map[string]string{"purpose": "enroll", "renewal": n.ID}).ok(201)
 	}
 	t.Run("by face", func(t *testing.T) {
 		d, n := expired(t)

@@ -189,7 +189,7 @@ func (s *Server) postQRSession(c *call) error {
 }
 
 // purposeParams are the members that a purpose has; one of them is needed.
-var purposeParams = map[string][]string{"bind": {"provider"}, "enroll": {"product", "application"},
+var purposeParams = map[string][]string{"bind": {"provider"}, "enroll": {"product", "application", "renewal"},
 	"extend": {"renewal"}, "acknowledge": {"certificate"}, "replace": {"renewal"}}
 
 // paramsOf takes the one member that the purpose has, and none of another's.

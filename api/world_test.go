@@ -372,9 +372,6 @@ func (w *world) start() {
 	if s.products != nil {
 		products = s.products
 	}
-	if s.grants != nil {
-		cfg.Grants = s.grants
-	}
 	for _, p := range cfg.Catalogue.Products() {
 		if p.Medium == mobilecert.Mobile && s.products == nil {
 			p.Issuer = mobilecert.BuiltinIssuer{Authority: ca}
@@ -385,8 +382,12 @@ func (w *world) start() {
 	check(t, err)
 	w.certs, w.bindings = mobilecert.NewCertificates(cfg), mobilecert.NewBindings(cfg)
 	w.openApplications(&cfg, w.certs, &s)
-	enroll := mobilecert.NewEnroll(cfg, w.certs)
-	purposes := append([]confirm.Purpose{mobilecert.NewBind(cfg, w.bindings), enroll}, w.renewing(cfg, &s)...)
+	purposes := w.renewing(cfg, &s)
+	cfg.Grants = map[string]mobilecert.Grants{application.SubjectKind: w.apps, renewal.SubjectKind: w.renewals}
+	if s.grants != nil {
+		cfg.Grants[application.SubjectKind] = s.grants
+	}
+	purposes = append(purposes, mobilecert.NewBind(cfg, w.bindings), mobilecert.NewEnroll(cfg, w.certs))
 	engine, err := confirm.New(confirm.Config{
 		Store: db, Clock: w.clock.Now, Audience: s.api.Origin, Directory: w.accounts, Certificates: w.certs,
 		Policy: cfg.Catalogue.Policy, Revocation: w.revoked, Purposes: purposes,
@@ -454,7 +455,7 @@ func (w *world) settle() {
 	done := func(context.Context, effect.Effect) error { return nil }
 	check(w.t, push.NewRelay(w.store, schema(), map[string]push.Handler{
 		effect.Audit: audit.New(w.store).Carry, cashier.EffectOrder: w.apps.CarryOrder, effect.Mail: done, qr.EffectNotMe: w.qr.CarryNotMe, effect.Webhook: done, effect.Push: done,
-		push.EffectPromptEnded: w.prompts.CarryEnded, push.EffectPrompt: w.prompts.Carry, mobilecert.EffectIssued: w.apps.CarryIssued,
+		push.EffectPromptEnded: w.prompts.CarryEnded, push.EffectPrompt: w.prompts.Carry, mobilecert.EffectIssued: w.carryIssued,
 		mobilecert.EffectSupersede: w.renewals.CarrySuccessor, mobilecert.EffectRevoked: w.renewals.CarryRevoked, bids.EffectGuard: w.bids.CarryGuard,
 		bids.EffectAcknowledged: w.renewals.CarryAcknowledged, renewal.EffectErased: w.renewals.CarryErased, cashier.EffectCompleted: w.orders.CarryCompleted, cashier.EffectRefund: w.orders.CarryRefund, identity.EffectChecked: w.carryChecked,
 	}).Run(ctx))
@@ -466,6 +467,14 @@ func (w *world) carryChecked(ctx context.Context, e effect.Effect) error {
 		return w.renewals.CarryChecked(ctx, e)
 	}
 	return w.apps.CarryChecked(ctx, e)
+}
+
+// carryIssued tells the renewal or the application by which a certificate was granted.
+func (w *world) carryIssued(ctx context.Context, e effect.Effect) error {
+	if e.Data["grant_kind"] == renewal.SubjectKind {
+		return w.renewals.CarryIssued(ctx, e)
+	}
+	return w.apps.CarryIssued(ctx, e)
 }
 
 // people shows accounts to mobilecert.

@@ -68,8 +68,9 @@ type Certificate struct {
 	// Foreign: another authority made it; its list of revoked ones is not ours.
 	Foreign bool `json:"foreign,omitempty"`
 	// Grant is what entitled to it, Replaces the lost one in whose place it is.
-	Grant    string `json:"grant,omitempty"`
-	Replaces string `json:"replaces,omitempty"`
+	GrantKind string `json:"grant_kind,omitempty"`
+	Grant     string `json:"grant,omitempty"`
+	Replaces  string `json:"replaces,omitempty"`
 	// Predecessor is the certificate that this one extends; KeyKept, that it does
 	// so with the same key.
 	Predecessor string `json:"predecessor,omitempty"`
@@ -124,7 +125,7 @@ func (c *Certificate) move(to CertificateState, at time.Time, by Actor, evidence
 		act = "certificate.issued"
 		c.IssuedAt = &at
 		if c.Grant != "" {
-			c.Owe(effect.New(EffectIssued, at, map[string]string{"grant": c.Grant, "certificate": c.ID}))
+			c.Owe(effect.New(EffectIssued, at, map[string]string{"grant_kind": c.GrantKind, "grant": c.Grant, "certificate": c.ID}))
 		}
 		if c.Predecessor != "" {
 			c.Owe(effect.New(EffectSupersede, at, map[string]string{"certificate": c.Predecessor, "successor": c.ID}))

@@ -28,8 +28,8 @@ func (*Enroll) Name() string { return "enroll" }
 func (*Enroll) Letter() byte { return 'e' }
 
 // Begin decides whether somebody may collect a certificate: for itself only,
-// since the certificate will name the account's person; by an application that was
-// accepted, or, of products that ask for none, just so.
+// since the certificate will name the account's person; by what entitles to it (see
+// Grant), or, of products that ask for nothing, just so.
 func (p *Enroll) Begin(ctx context.Context, r confirm.Request) (confirm.Terms, error) {
 	if r.Subject.ID != r.Actor.ID {
 		return confirm.Terms{}, ErrNotYourAccount
@@ -52,7 +52,7 @@ func (p *Enroll) Begin(ctx context.Context, r confirm.Request) (confirm.Terms, e
 		"algorithm": string(product.Algorithm),
 	}
 	if g.ID != "" {
-		details["application"] = g.ID
+		details[g.Kind] = g.ID
 	}
 	product.pairDetails(details)
 	return confirm.Terms{
@@ -64,11 +64,15 @@ func (p *Enroll) Begin(ctx context.Context, r confirm.Request) (confirm.Terms, e
 // entitled finds what entitles an account to what it asks for: the grant it names,
 // or one made up from the account for a product that needs none.
 func (p *Enroll) entitled(ctx context.Context, account string, params map[string]string) (*Grant, *Product, error) {
-	if id := params["application"]; id != "" && p.cfg.Grants != nil {
-		g, err := p.cfg.Grants.Grant(ctx, id, account)
+	for kind, grants := range p.cfg.Grants {
+		if params[kind] == "" {
+			continue
+		}
+		g, err := grants.Grant(ctx, params[kind], account)
 		if err != nil {
 			return nil, nil, err
 		}
+		g.Kind = kind
 		product := p.cfg.Products.find(g.Product)
 		if product == nil || g.Account != account {
 			return nil, nil, ErrProductUnknown.Becausef("grant %s of %s for product %s", g.ID, g.Account, g.Product)
@@ -96,7 +100,7 @@ func (p *Enroll) entitled(ctx context.Context, account string, params map[string
 
 // named finds what still entitles to what a statement says.
 func (p *Enroll) named(ctx context.Context, s *confirm.Statement) (*Grant, error) {
-	g, product, err := p.entitled(ctx, s.For().ID, map[string]string{"application": s.Details["application"], "product": s.Details["product"]})
+	g, product, err := p.entitled(ctx, s.For().ID, s.Details)
 	if err == nil && product.ID != s.Details["product"] {
 		err = ErrProductUnknown.Becausef("the grant is for %s by now", product.ID)
 	}
@@ -161,7 +165,7 @@ func (p *Enroll) Act(ctx context.Context, a *confirm.Accepted) (*confirm.Result,
 	in := Issuance{
 		ID: s.ID, Product: p.cfg.Products.find(g.Product), Account: s.For(), Device: a.Signer.Device, CSR: csr,
 		Subject: Subject{CommonName: s.Details["applicant"], Organisation: s.Details["organisation"]},
-		Person:  g.Person, CreditCode: g.CreditCode, At: a.At, Grant: g.ID, Replaces: g.Replaces,
+		Person:  g.Person, CreditCode: g.CreditCode, At: a.At, GrantKind: g.Kind, Grant: g.ID, Replaces: g.Replaces,
 	}
 	if g.Replaces != "" { // what is left of the term, and no more: none was paid for
 		lost, err := p.certificates.Get(ctx, g.Replaces)

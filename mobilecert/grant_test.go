@@ -88,7 +88,7 @@ func TestCollectByApplication(t *testing.T) {
 		t.Fatalf("certificate %+v", c)
 	}
 	kinds(t, c.Pending, EffectIssued, effect.Audit)
-	if e := c.Pending[0]; e.Data["grant"] != "app1" || e.Data["certificate"] != c.ID {
+	if e := c.Pending[0]; e.Data["grant_kind"] != "application" || e.Data["grant"] != "app1" || e.Data["certificate"] != c.ID {
 		t.Errorf("owes %+v", e)
 	}
 	// The second session began before the first was done: the index decides.

@@ -21,8 +21,8 @@ type Import struct {
 	Account  confirm.Party
 	// Person and CreditCode are what the identity in it must agree with, by the
 	// provider's rules of where it stands.
-	Person, CreditCode string
-	Grant, Replaces    string
+	Person, CreditCode         string
+	GrantKind, Grant, Replaces string
 	// Predecessor is the certificate that it extends, by id; "" for a new one.
 	Predecessor string
 	By          Actor
@@ -41,7 +41,7 @@ func (v *Certificates) Import(ctx context.Context, in Import) (*Certificate, err
 	cert, now := found.Chain[0], v.cfg.Clock()
 	c := &Certificate{
 		ID: in.ID, State: Issuing, Provider: in.Provider, Product: in.Product, Medium: in.Medium, Foreign: v.cfg.Own == nil || !v.cfg.Own(cert),
-		Account: in.Account, Key: cert.PublicKeySHA256(), Grant: in.Grant, Replaces: in.Replaces,
+		Account: in.Account, Key: cert.PublicKeySHA256(), GrantKind: in.GrantKind, Grant: in.Grant, Replaces: in.Replaces,
 		Serial: cert.SerialHex(), NotBefore: cert.NotBefore().UTC(), NotAfter: cert.NotAfter().UTC(),
 		Subject: Subject{found.Identity.PersonName, found.Identity.OrganisationName}, CreatedAt: now,
 	}

@@ -32,7 +32,7 @@ type Issuance struct {
 	NotBefore, NotAfter time.Time
 	At                  time.Time // when the statement was accepted
 	// Grant is what entitles to it, Replaces the lost certificate of that grant.
-	Grant, Replaces string
+	GrantKind, Grant, Replaces string
 	// Predecessor is the certificate that it extends; see Extend.
 	Predecessor *Certificate
 	// By is who asks, where it is not the account itself.
@@ -113,7 +113,7 @@ func (v *Certificates) intend(ctx context.Context, in Issuance) (*Certificate, i
 	}
 	c := &Certificate{
 		ID: in.ID, State: Issuing, Provider: in.Product.Provider, Product: in.Product.ID, Medium: cmp.Or(in.Medium, Mobile), Foreign: in.Product.foreign(),
-		Account: in.Account, Device: in.Device, Key: in.CSR.PublicKeySHA256(), Grant: in.Grant, Replaces: in.Replaces,
+		Account: in.Account, Device: in.Device, Key: in.CSR.PublicKeySHA256(), GrantKind: in.GrantKind, Grant: in.Grant, Replaces: in.Replaces,
 		Serial: newSerial(), NotBefore: in.NotBefore.UTC().Truncate(time.Second), NotAfter: in.NotAfter.UTC().Truncate(time.Second),
 		Subject: in.Subject, Sealed: v.cfg.Seal.Seal(numbersField.Of(in.ID), secret), CreatedAt: in.At,
 	}

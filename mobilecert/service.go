@@ -20,9 +20,10 @@ type Config struct {
 	Seal      *seal.Ring
 	Catalogue *Catalogue
 	People    People
-	// Products are what can be collected, Grants who may; both may be nil.
+	// Products are what can be collected, Grants by what, of each kind; both may be nil.
+	// The kind is also the member of requests and statements that names a grant.
 	Products *Products
-	Grants   Grants
+	Grants   map[string]Grants
 	// Revocation is asked about the encryption certificates of U-Keys; nil where no
 	// provider's policy asks for it.
 	Revocation trust.Revocation

@@ -138,7 +138,7 @@ func (w *world) start(s store.Store) *server {
 	cfg.Products, err = NewProducts(w.cat, true, append(DemoProducts("huixin", w.issuer), w.products...)...)
 	check(w.t, err)
 	if w.grants != nil {
-		cfg.Grants = w.grants
+		cfg.Grants = map[string]Grants{"application": w.grants}
 	}
 	v := &server{cfg: cfg, certs: NewCertificates(cfg), bindings: NewBindings(cfg)}
 	v.bind = NewBind(cfg, v.bindings)

@@ -2,7 +2,6 @@ package program
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -91,12 +90,12 @@ func (p *Program) carryChecked(ctx context.Context, e effect.Effect) error {
 
 // carryIssued tells the renewal or the application by which a certificate was granted.
 func (p *Program) carryIssued(ctx context.Context, e effect.Effect) error {
-	if e.Data["grant"] == "" {
-		return nil
-	}
-	err := p.Renewals.CarryIssued(ctx, e)
-	if errors.Is(err, renewal.ErrUnknown) {
+	switch kind := e.Data["grant_kind"]; kind {
+	case application.SubjectKind:
 		return p.Applications.CarryIssued(ctx, e)
+	case renewal.SubjectKind:
+		return p.Renewals.CarryIssued(ctx, e)
+	default:
+		return fmt.Errorf("the certificate %s was granted by a %q, of which nobody knows", e.Data["certificate"], kind)
 	}
-	return err
 }

@@ -36,6 +36,7 @@ import (
 	"certlink/mobilecert"
 	"certlink/mobilecert/application"
 	"certlink/mobilecert/identity"
+	"certlink/mobilecert/renewal"
 	"certlink/push"
 	"certlink/qr"
 	"certlink/store"
@@ -160,14 +161,13 @@ func (p *Program) Open(ctx context.Context, origin string) (err error) {
 	if err := p.openApplications(origin, config.People, certificates); err != nil {
 		return err
 	}
-	config.Grants = grants{p}
 	if err := p.openSite(origin, certificates); err != nil {
 		return err
 	}
-	enroll := mobilecert.NewEnroll(config, certificates)
 	// The table of purposes: adding one is a line here.
-	purposes := []confirm.Purpose{mobilecert.NewBind(config, bindings), enroll}
-	purposes = append(purposes, p.openRenewal(config, certificates, bindings)...)
+	purposes := p.openRenewal(config, certificates, bindings)
+	config.Grants = map[string]mobilecert.Grants{application.SubjectKind: p.Applications, renewal.SubjectKind: p.Renewals}
+	purposes = append(purposes, mobilecert.NewBind(config, bindings), mobilecert.NewEnroll(config, certificates))
 	p.engine, err = confirm.New(confirm.Config{
 		Store: p.Store, Clock: p.Clock, Audience: origin, Directory: p.Accounts, Certificates: certificates,
 		Policy: p.Catalogue.Policy, Revocation: config.Revocation, Purposes: purposes,

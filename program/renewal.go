@@ -2,7 +2,6 @@ package program
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -112,18 +111,6 @@ func (p *Program) renewalHandlers() map[string]push.Handler {
 		bids.EffectGuard:           p.Bids.CarryGuard,
 		bids.EffectAcknowledged:    p.Renewals.CarryAcknowledged,
 	}
-}
-
-// grants are what entitles to a certificate: an accepted application, or a renewal
-// whose certificate expired before it was extended.
-type grants struct{ p *Program }
-
-func (g grants) Grant(ctx context.Context, id, account string) (*mobilecert.Grant, error) {
-	found, err := g.p.Renewals.Grant(ctx, id, account)
-	if errors.Is(err, renewal.ErrUnknown) {
-		return g.p.Applications.Grant(ctx, id, account)
-	}
-	return found, err
 }
 
 // renewalSchema is what these rooms keep.

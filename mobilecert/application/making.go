@@ -113,7 +113,7 @@ func (s *Service) Ship(ctx context.Context, by mobilecert.Actor, id string, m Ma
 	}
 	c, err := s.cfg.Certificates.Import(ctx, mobilecert.Import{
 		ID: a.ID, DER: m.DER, Provider: a.Provider, Product: a.Product, Medium: mobilecert.UKey, Account: a.Account,
-		Person: f.IDNumber, CreditCode: f.CreditCode, Grant: a.ID, By: by,
+		Person: f.IDNumber, CreditCode: f.CreditCode, GrantKind: SubjectKind, Grant: a.ID, By: by,
 	})
 	if err != nil {
 		return nil, err

@@ -10,7 +10,7 @@ import (
 	"certlink/store"
 )
 
-// SubjectKind is what the cashier and the face checks call applications.
+// SubjectKind is what the cashier, the face checks and the grants call applications.
 const SubjectKind = "application"
 
 // OpenOrder makes the order that is to be paid, or finds it. Where nothing is to be

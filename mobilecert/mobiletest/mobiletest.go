@@ -63,8 +63,6 @@ type World struct {
 	CA     *authority.Authority
 	// Issuer signs; the demo authority unless a test puts another in its place.
 	Issuer mobilecert.Issuer
-	// Grants entitle to what is not a demo product; nil for none.
-	Grants mobilecert.Grants
 }
 
 // New makes a world on an empty store that has these collections besides its own.
@@ -95,7 +93,8 @@ type Server struct {
 	Engine       *confirm.Engine
 }
 
-// Start makes a process on the store; more are its purposes besides bind and enroll.
+// Start makes a process on the store; more are its purposes besides bind and enroll. It
+// may set the grants too.
 func (w *World) Start(s store.Store, more func(*Server) []confirm.Purpose) *Server {
 	w.T.Helper()
 	ring, err := seal.Parse("k1 MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
@@ -103,12 +102,12 @@ func (w *World) Start(s store.Store, more func(*Server) []confirm.Purpose) *Serv
 	products, err := mobilecert.NewProducts(w.Cat, true, mobilecert.DemoProducts("huixin", w.Issuer)...)
 	Check(w.T, err)
 	cfg := mobilecert.Config{Store: s, Clock: w.Clock.Now, Hub: feed.NewHub(s), Seal: ring, Catalogue: w.Cat, People: w.People,
-		Products: products, Grants: w.Grants, BindingsPerAccount: 3}
+		Products: products, BindingsPerAccount: 3}
 	v := &Server{World: w, Store: s, Config: cfg, Certificates: mobilecert.NewCertificates(cfg), Bindings: mobilecert.NewBindings(cfg)}
-	purposes := []confirm.Purpose{mobilecert.NewBind(cfg, v.Bindings), mobilecert.NewEnroll(cfg, v.Certificates)}
+	purposes := append(more(v), mobilecert.NewBind(v.Config, v.Bindings), mobilecert.NewEnroll(v.Config, v.Certificates))
 	v.Engine, err = confirm.New(confirm.Config{
 		Store: s, Clock: w.Clock.Now, Audience: "https://ca.example.cn", Directory: w.People, Certificates: v.Certificates,
-		Policy: w.Cat.Policy, Purposes: append(purposes, more(v)...),
+		Policy: w.Cat.Policy, Purposes: purposes,
 	})
 	Check(w.T, err)
 	return v
@@ -174,9 +173,9 @@ func (v *Server) Enrolled(account, product string) *Phone {
 }
 
 // Granted has the phone collect the certificate of a grant.
-func (v *Server) Granted(p *Phone, account, grant string) {
+func (v *Server) Granted(p *Phone, account, kind, grant string) {
 	v.T.Helper()
-	v.collect(p, account, p.Holder.Alg, map[string]string{"application": grant})
+	v.collect(p, account, p.Holder.Alg, map[string]string{kind: grant})
 }
 
 func (v *Server) collect(p *Phone, account string, alg trust.Algorithm, params map[string]string) {

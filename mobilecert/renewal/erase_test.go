@@ -95,7 +95,7 @@ func TestErase(t *testing.T) {
 	check(t, w.settle())
 	w.state(revoked.ID, renewal.Refunded)
 	n := w.identified(ph)
-	w.Granted(ph, "li", n.ID)
+	w.Granted(ph, "li", renewal.SubjectKind, n.ID)
 	check(t, w.settle())
 	w.state(n.ID, renewal.Extended)
 	sweep := func(when string, want map[string]bool) {

@@ -43,7 +43,7 @@ func TestExpiredBeforeItWasExtended(t *testing.T) {
 	_, err = w.ledger.Close(ctx, "zcy", "b", "opened")
 	check(t, err)
 	was := ph.Doc
-	w.Granted(ph, "li", n.ID)
+	w.Granted(ph, "li", renewal.SubjectKind, n.ID)
 	check(t, w.settle())
 	n = w.state(n.ID, renewal.Extended)
 	moved, err := w.Bindings.Get(ctx, b.ID)

@@ -17,7 +17,7 @@ import (
 	"certlink/store"
 )
 
-// SubjectKind is what the cashier and the face checks call renewals.
+// SubjectKind is what the cashier, the face checks and the grants call renewals.
 const SubjectKind = "renewal"
 
 // State is where a renewal stands.

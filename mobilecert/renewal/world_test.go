@@ -57,22 +57,12 @@ type world struct {
 func newWorld(t *testing.T, change ...func(*world)) *world {
 	t.Helper()
 	w := &world{key: renewal.NewKey, sent: map[crypto.Signer][]byte{}}
-	granted := &lazy{}
-	defer func() { granted.w = w }()
 	w.World = mobiletest.New(t, slices.Concat(bids.Collections(), renewal.Collections(), identity.Collections(), cashier.Collections(), push.Collections(), sandbox.Collections())...)
-	w.Grants = granted
 	for _, f := range change {
 		f(w)
 	}
 	w.process = w.start(w.World.Store)
 	return w
-}
-
-// lazy are the grants of renewals, which are made after what asks for them.
-type lazy struct{ w *world }
-
-func (l *lazy) Grant(ctx context.Context, id, account string) (*mobilecert.Grant, error) {
-	return l.w.renewals.Grant(ctx, id, account)
 }
 
 // till is the cashier as main wires it.
@@ -102,6 +92,7 @@ func (w *world) start(s store.Store) *process {
 				return renewal.Terms{PriceFen: w.price, Term: 365 * 24 * time.Hour, Key: w.key, Name: mobilecert.Name{ZH: "移动证书"}}, product != "foreign"
 			},
 		})
+		v.Config.Grants = map[string]mobilecert.Grants{renewal.SubjectKind: p.renewals}
 		return []confirm.Purpose{bids.NewAcknowledge(p.ledger), renewal.NewExtend(p.renewals), renewal.NewReplace(p.renewals)}
 	})
 	hub := p.Config.Hub
@@ -124,12 +115,7 @@ func (w *world) start(s store.Store) *process {
 		},
 		push.EffectPrompt: p.prompts.Carry, push.EffectPromptEnded: p.prompts.CarryEnded,
 		cashier.EffectOrder: p.renewals.CarryOrder, cashier.EffectRefund: p.orders.CarryRefund, cashier.EffectCompleted: p.orders.CarryCompleted,
-		mobilecert.EffectIssued: func(ctx context.Context, e effect.Effect) error {
-			if e.Data["grant"] == "" {
-				return nil
-			}
-			return p.renewals.CarryIssued(ctx, e)
-		}, mobilecert.EffectSupersede: p.renewals.CarrySuccessor, mobilecert.EffectRevoked: p.renewals.CarryRevoked,
+		mobilecert.EffectIssued: p.renewals.CarryIssued, mobilecert.EffectSupersede: p.renewals.CarrySuccessor, mobilecert.EffectRevoked: p.renewals.CarryRevoked,
 		renewal.EffectErased: p.renewals.CarryErased, identity.EffectChecked: p.renewals.CarryChecked, bids.EffectGuard: p.ledger.CarryGuard, bids.EffectAcknowledged: p.renewals.CarryAcknowledged,
 	})
 	return p

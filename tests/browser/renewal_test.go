@@ -300,7 +300,7 @@ func TestExpiredAndIdentifiedInABrowser(t *testing.T) {
 	}
 	clerk.see("collect")
 	clerk.shot("renewal-identified")
-	w.collects(map[string]string{"purpose": "enroll", "application": n.ID}, false)
+	w.collects(map[string]string{"purpose": "enroll", "renewal": n.ID}, false)
 	clerk.attribute("renewal", "data-state", "extended")
 	now := programtest.Binding(t, w.p, w.api)
 	if now.ID != w.bound.ID || now.Certificate.Content == w.bound.Certificate.Content {

@@ -14,7 +14,7 @@ import { r } from './words'
 export function QRDialog({ renewal, collects, onClose }: { renewal: Renewal; collects?: boolean; onClose: () => void }) {
   const [kept, keep] = useDraft<{ session: string }>(`renew-code-${renewal.id}`, { session: '' })
   const mine = current().session?.account.id === renewal.account.id
-  const start: Start = collects ? { purpose: 'enroll', application: renewal.id } : { purpose: 'extend', renewal: renewal.id, ...(mine ? {} : { account: renewal.account.id }) }
+  const start: Start = collects ? { purpose: 'enroll', renewal: renewal.id } : { purpose: 'extend', renewal: renewal.id, ...(mine ? {} : { account: renewal.account.id }) }
   const running = useSession(start, kept.session || undefined, (id) => keep({ session: id ?? '' }))
   const state = running.session?.state
   const leave = () => {
