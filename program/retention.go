@@ -10,7 +10,7 @@ import (
 
 // retentionSettings say how long personal data is kept.
 type retentionSettings struct {
-	Days     int `name:"retain-days" env:"CERTLINK_RETAIN_DAYS" default:"1825" help:"Days after the end of a certificate, or after an invoice, for which the personal data of its application and its renewals is kept; 0 keeps it."`
+	Days     int `name:"retain-days" env:"CERTLINK_RETAIN_DAYS" default:"1825" help:"Days after the end of a certificate, or after an invoice, for which the personal data of its application and its renewals is kept, and for which what is paid and not collected or extended can still be claimed; 0 keeps it."`
 	IdleDays int `name:"retain-idle-days" env:"CERTLINK_RETAIN_IDLE_DAYS" default:"365" help:"Days for which withdrawn and unfinished applications, renewals that came to nothing, declined certificate requests, and saved titles and recipients of invoices that nobody uses, are kept; 0 keeps them."`
 }
 

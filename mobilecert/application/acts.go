@@ -16,7 +16,7 @@ var next = map[State][]State{
 	Payment:  {Review, Making, Draft, Withdrawn},
 	Review:   {Making, Rejected, Payment, Withdrawn},
 	Rejected: {Identity, Payment, Review, Withdrawn, Issued},
-	Making:   {Issued},
+	Making:   {Issued, Withdrawn},
 	Issued:   {Identity}, // another in place of a revoked one
 }
 
@@ -50,10 +50,10 @@ var (
 	collect  = act{"application.collected", []State{Making}, ErrNotCollectable, false}
 	replace  = act{"application.replacement", []State{Issued}, ErrNotReplaceable, false}
 
-	// lapse withdraws what its applicant has left lying, before anything was paid; giveUp
-	// ends another certificate in place of a lost one that its holder does not go on with:
-	// the application is again what it was, and another can be asked for anew.
-	lapse  = act{"application.lapsed", []State{Draft, Identity, Payment, Rejected}, ErrNotWithdrawable, false}
+	// lapse withdraws what its applicant has left lying (see lapses); giveUp ends another
+	// certificate in place of a lost one that its holder does not go on with: the
+	// application is again what it was, and another can be asked for anew.
+	lapse  = act{"application.lapsed", []State{Draft, Identity, Payment, Rejected, Making}, ErrNotWithdrawable, false}
 	giveUp = act{"application.replacement_lapsed", []State{Identity, Rejected, Making}, ErrNotReplaceable, false}
 )
 

@@ -21,23 +21,36 @@ const EffectErased = "application.erased"
 // replacing says whether its holder is to go on with such a one.
 func (a *Application) replacing() bool { return a.Replaces != "" && a.may(giveUp) == nil }
 
+// lapses says whether its applicant is to go on with it: fill it in, prove who they are,
+// pay, correct it, or collect the certificate on a phone.
+func (a *Application) lapses() bool {
+	return a.Replaces == "" && a.may(lapse) == nil && (a.State != Making || a.Medium == mobilecert.Mobile)
+}
+
+// unclaimed says whether it is paid for as well. Then it is kept for the longer time, since
+// somebody can claim what they have paid for; after it the money goes back, and it is
+// erased as what was withdrawn.
+func (a *Application) unclaimed() bool { return a.lapses() && a.Money.PaidAt != nil }
+
 // waits is the value of retain.Index: since when an application waits for being
-// erased, "" where it does not. One that is being decided or made, or that is paid for
-// and not withdrawn, is somebody's to end first.
+// erased, "" where it does not. One that is being decided, or made by an authority, is
+// somebody's to end first.
 func (a *Application) waits() string {
+	since := a.Since
+	if a.TouchedAt != nil && a.TouchedAt.After(since) {
+		since = *a.TouchedAt
+	}
 	switch {
 	case a.ErasedAt != nil:
 	case a.State == Issued:
-		since := a.Since
+		since = a.Since
 		if a.TermEnds != nil {
 			since = *a.TermEnds
 		}
 		return retain.Finished(since)
-	case a.State == Withdrawn, a.replacing(), slices.Contains(lapse.from, a.State) && a.Money.PaidAt == nil && a.Replaces == "":
-		since := a.Since
-		if a.TouchedAt != nil && a.TouchedAt.After(since) {
-			since = *a.TouchedAt
-		}
+	case a.unclaimed():
+		return retain.Finished(since)
+	case a.State == Withdrawn, a.replacing(), a.lapses():
 		return retain.Idle(since)
 	}
 	return ""
@@ -53,7 +66,7 @@ func (s *Service) Erase(ctx context.Context, terms retain.Terms) error {
 
 func (s *Service) eraseOne(ctx context.Context, a *Application, now time.Time, terms retain.Terms) error {
 	due, ends := a.waits(), time.Time{}
-	if a.replacing() { // what an authority was asked for is waited for
+	if a.replacing() || a.State == Making { // what an authority was asked for is waited for
 		if claimed, err := s.cfg.Certificates.Claimed(ctx, a.ID, a.Replaces); err != nil || claimed {
 			return err
 		}
@@ -78,6 +91,9 @@ func (s *Service) eraseOne(ctx context.Context, a *Application, now time.Time, t
 			}
 			return a.move(giveUp, Issued, now, mobilecert.System, "")
 		}
+		if a.unclaimed() {
+			return a.lapse(now)
+		}
 		if ends.After(now.Add(-terms.Finished)) {
 			a.TermEnds = &ends // the index moves on
 			return nil
@@ -87,12 +103,20 @@ func (s *Service) eraseOne(ctx context.Context, a *Application, now time.Time, t
 	return err
 }
 
+// lapse gives the order up too: it is closed, or the money goes back.
+func (a *Application) lapse(now time.Time) error {
+	if err := a.move(lapse, Withdrawn, now, mobilecert.System, ""); err != nil {
+		return err
+	}
+	a.refund(now, mobilecert.System)
+	return nil
+}
+
 func (a *Application) erase(now time.Time) error {
-	if a.State != Issued && a.State != Withdrawn {
-		if err := a.move(lapse, Withdrawn, now, mobilecert.System, ""); err != nil {
+	if a.lapses() {
+		if err := a.lapse(now); err != nil {
 			return err
 		}
-		a.refund(now, mobilecert.System) // closes an order that nobody has paid
 	}
 	files := a.files()
 	a.Holder, a.Sealed, a.Files, a.Reasons, a.Shipment = "", "", nil, nil, nil

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"certlink/cashier"
 	"certlink/internal/effect"
 	"certlink/internal/retain"
 	"certlink/mobilecert"
@@ -185,6 +186,57 @@ func TestEraseReplacements(t *testing.T) {
 	w.relay()
 	if now := w.now(lying.ID); now.ErasedAt == nil || now.Holder != "" {
 		t.Errorf("%+v", now)
+	}
+}
+
+// What was paid for, and is its applicant's to go on with, is kept for the longer time;
+// then it is withdrawn and the money goes back, once, whatever dies in between, and it is
+// erased as what was withdrawn. What an authority has or makes waits for it.
+func TestEraseWhatWasPaidFor(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		w := newWorld(t)
+		rejected := w.decided(w.paidFor("huixin-ukey"), Reason{Field: "holder", Code: "differs"})
+		collectable, asked := w.decided(w.paidFor("huixin-mobile")), w.decided(w.paidFor("huixin-mobile"))
+		token := w.decided(w.paidFor("huixin-ukey"))
+		_, err := w.certs.Import(ctx, mobilecert.Import{ID: "asked", DER: w.leaf(idLi), Provider: "huixin", Product: asked.Product,
+			Medium: mobilecert.Mobile, Account: asked.Account, Person: idLi, CreditCode: code1, GrantKind: SubjectKind, Grant: asked.ID, By: reviewer})
+		check(t, err)
+		all := []*Application{rejected, collectable, asked, token}
+		look := func(erased bool, want ...State) {
+			t.Helper()
+			check(t, w.Erase(ctx, terms))
+			for i, a := range all {
+				if now := w.is(a.ID, want[i]); (now.ErasedAt != nil) != (erased && i < 2) {
+					t.Errorf("%s, %s: erased %v", now.Product, now.State, now.ErasedAt)
+				}
+			}
+		}
+		w.clock.Advance(1824 * day)
+		look(false, Rejected, Making, Making, Making)
+		w.clock.Advance(2 * day)
+		alive := w.store
+		w.store = storetest.NewMortal(alive, 1, after)
+		if err := w.start(key1).Erase(ctx, terms); err == nil {
+			t.Fatal("it did not die")
+		}
+		w.store = alive
+		w.start(key1)
+		for range 2 {
+			look(false, Withdrawn, Withdrawn, Making, Making)
+		}
+		for _, a := range all[:2] {
+			refunds, now := 0, w.now(a.ID)
+			for _, e := range now.Pending {
+				if e.Kind == cashier.EffectRefund && e.Data["order"] == a.Money.Order {
+					refunds++
+				}
+			}
+			if refunds != 1 || strings.Count(acts(now), " lapsed") != 1 || now.Holder == "" {
+				t.Errorf("%s: %d refunds, %s, of %q", now.Product, refunds, acts(now), now.Holder)
+			}
+		}
+		w.clock.Advance(366 * day)
+		look(true, Withdrawn, Withdrawn, Making, Making)
 	}
 }
 

@@ -17,8 +17,15 @@ import (
 // checks go then.
 const EffectErased = "renewal.erased"
 
+// lapses says whether it is paid for and its holder's to go on with, on the phone or at
+// the authority's site. Then it is kept for the longer time, since somebody can claim
+// what they have paid for; after it the money goes back.
+func (r *Renewal) lapses() bool {
+	return r.State == Extension || r.State == Extending && r.Course != nil
+}
+
 // waits is the value of retain.Index: since when a renewal waits for being erased, ""
-// where it does not. One that is paid for and not extended is its holder's to end first.
+// where it does not. What an authority has is a reviewer's to end first.
 func (r *Renewal) waits() string {
 	switch {
 	case r.ErasedAt != nil:
@@ -26,6 +33,12 @@ func (r *Renewal) waits() string {
 		since := *r.EndedAt
 		if r.TermEnds != nil {
 			since = *r.TermEnds
+		}
+		return retain.Finished(since)
+	case r.lapses():
+		since := *r.PaidAt
+		if r.Certificate.NotAfter.After(since) {
+			since = r.Certificate.NotAfter
 		}
 		return retain.Finished(since)
 	case r.State == Cancelled, r.State == Refunded:
@@ -46,6 +59,14 @@ func (v *Service) Erase(ctx context.Context, terms retain.Terms) error {
 
 func (v *Service) eraseOne(ctx context.Context, n *Renewal, now time.Time, terms retain.Terms) error {
 	due, ends := n.waits(), time.Time{}
+	if n.lapses() {
+		if claimed, err := v.cfg.Certificates.Claimed(ctx, n.ID, ""); err != nil || claimed {
+			return err // a new certificate is on its way
+		}
+		if err := v.cfg.Bids.Release(ctx, n.Certificate.Content, n.ID); err != nil {
+			return err
+		}
+	}
 	if n.State == Extended {
 		switch c, err := v.cfg.Certificates.Last(ctx, n.Attempt.Successor); {
 		case errors.Is(err, mobilecert.ErrCertificateUnknown):
@@ -58,6 +79,10 @@ func (v *Service) eraseOne(ctx context.Context, n *Renewal, now time.Time, terms
 	_, err := v.change(ctx, n.ID, func(n *Renewal) error {
 		if n.waits() != due {
 			return store.ErrUnchanged // something has happened to it meanwhile
+		}
+		if n.lapses() { // it is erased as what was paid back
+			n.Attempt = nil
+			return n.move(Refunding, now, mobilecert.System, "", "lapsed")
 		}
 		if ends.After(now.Add(-terms.Finished)) {
 			n.TermEnds = &ends // the index moves on

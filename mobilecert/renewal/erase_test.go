@@ -79,7 +79,8 @@ func erasures(n *renewal.Renewal) (times int) {
 }
 
 // What was extended goes after the longer time from the end of the last certificate that
-// came of it, what came to nothing after the shorter one, what is paid for never.
+// came of it, what came to nothing after the shorter one. What is paid for and not
+// extended is paid back after the longer one from the end of its certificate.
 func TestErase(t *testing.T) {
 	w := newWorld(t)
 	ph, waits := w.Enrolled("li", "demo-p256"), w.Enrolled("li", "demo-p256")
@@ -133,10 +134,51 @@ func TestErase(t *testing.T) {
 	if left := w.traces(); len(left) != 1 || left[0] != "renewals/"+paid.ID {
 		t.Errorf("left: %v", left)
 	}
-	w.Clock.Advance(100 * 365 * day)
+	w.state(paid.ID, renewal.Refunded)
+	w.Clock.Advance(366 * day)
 	check(t, w.renewals.Erase(ctx, retain.Terms{}))
 	if w.read(paid.ID).ErasedAt != nil {
 		t.Error("erased without a term")
+	}
+	sweep("a year after it was paid back", map[string]bool{paid.ID: true})
+}
+
+// What is paid for and its holder's to go on with is kept for the longer time from the end
+// of its certificate; then the money goes back, once, whatever dies in between, also of
+// what was left lying at an authority's site. A new certificate on its way is waited for.
+func TestErasePaidAndNeverExtended(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		w := newSited(t)
+		lying, made := w.Enrolled("li", "demo-p256"), w.Enrolled("li", "demo-p256")
+		token, _ := w.token(t)
+		w.due(lying)
+		waits, left := w.paid(lying), w.paid(token)
+		_, err := w.renewals.Leave(ctx, w.Who("li"), left.ID, "https://ca.example.cn/portal/")
+		check(t, err)
+		claimed := w.identified(made)
+		w.Granted(made, "li", renewal.SubjectKind, claimed.ID) // and nobody is told of it yet
+		all := []*renewal.Renewal{waits, left, claimed}
+		look := func(want ...renewal.State) {
+			t.Helper()
+			check(t, w.renewals.Erase(ctx, terms))
+			for i, n := range all {
+				w.state(n.ID, want[i])
+			}
+		}
+		w.Clock.Advance(waits.Certificate.NotAfter.Add(1824 * day).Sub(w.Clock.Now()))
+		look(renewal.Extension, renewal.Extending, renewal.Extension)
+		w.Clock.Advance(left.Certificate.NotAfter.Add(1826 * day).Sub(w.Clock.Now()))
+		m := storetest.NewMortal(w.World.Store, 1, after)
+		if err := w.start(m).renewals.Erase(ctx, terms); err == nil {
+			t.Fatal("it did not die")
+		}
+		for range 2 {
+			look(renewal.Refunding, renewal.Refunding, renewal.Extension)
+		}
+		check(t, w.settle())
+		w.state(waits.ID, renewal.Refunded)
+		w.state(left.ID, renewal.Refunded)
+		w.state(claimed.ID, renewal.Extended)
 	}
 }
 
