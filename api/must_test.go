@@ -479,7 +479,7 @@ func TestIdentityMustAgree(t *testing.T) {
 		t.Errorf("%s", a.Body)
 	}
 	// Where the provider's identity check is off, the digits are asked for instead.
-	phone.holder = identified(t, ec(), trust.ES256, "", "")
+	phone.holder = ec().Identified(t, trust.ES256, "", "")
 	s := page.bind("xibu")
 	p = phone.scan(s.Code)
 	phone.confirm(p, phone.jws(p)).refused(409, "match_pending")
@@ -525,7 +525,7 @@ func TestOneBindingEach(t *testing.T) {
 	}
 	page.post("/v1/qr-sessions", map[string]string{"purpose": "bind", "provider": "cfca"}).refused(409, "account_slot_taken")
 	// The organisation's certificate, which agrees with each of its people.
-	shared := identified(t, ec(), trust.ES256, "", w.person("lina").CreditCode)
+	shared := ec().Identified(t, trust.ES256, "", w.person("lina").CreditCode)
 	a, b := w.phone("lina"), w.phone("zhangwei")
 	a.holder, b.holder = shared, shared
 	w.bound(w.browser("lina"), a)

@@ -276,7 +276,7 @@ func TestFiftyConfirmations(t *testing.T) {
 
 func TestTwoAccountsOneCertificate(t *testing.T) {
 	w := newWorld(t)
-	shared := identified(t, ec(), trust.ES256, "", w.person("lina").CreditCode)
+	shared := ec().Identified(t, trust.ES256, "", w.person("lina").CreditCode)
 	logins := []string{"lina", "zhangwei"}
 	answers := at50(t, func(i int) func() *answer {
 		if i >= len(logins) {

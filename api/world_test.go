@@ -3,8 +3,6 @@ package api_test
 import (
 	"bytes"
 	"context"
-	"crypto/x509/pkix"
-	"encoding/asn1"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -507,19 +505,5 @@ func (w *world) person(login string) *mobilecert.Person {
 func (w *world) holder(ca *trusttest.Authority, alg trust.Algorithm, login string, change ...func(*trusttest.Template)) *trusttest.Holder {
 	w.t.Helper()
 	p := w.person(login)
-	return identified(w.t, ca, alg, p.IDNumber, p.CreditCode, change...)
-}
-
-func identified(t testing.TB, ca *trusttest.Authority, alg trust.Algorithm, person, code string, change ...func(*trusttest.Template)) *trusttest.Holder {
-	t.Helper()
-	var extensions []pkix.Extension
-	for last, value := range map[int]string{1: person, 4: code} {
-		if value == "" {
-			continue
-		}
-		der, err := asn1.Marshal(value)
-		check(t, err)
-		extensions = append(extensions, pkix.Extension{Id: asn1.ObjectIdentifier{1, 2, 156, 10260, 4, 1, last}, Value: der})
-	}
-	return ca.Leaf(t, alg, append([]func(*trusttest.Template){func(c *trusttest.Template) { c.ExtraExtensions = extensions }}, change...)...)
+	return ca.Identified(w.t, alg, p.IDNumber, p.CreditCode, change...)
 }

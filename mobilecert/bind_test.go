@@ -207,7 +207,7 @@ func TestIdentityCheckOff(t *testing.T) {
 
 func TestAnotherProvidersCertificate(t *testing.T) {
 	w := newWorld(t)
-	h := identified(t, w.loose, trust.SM2SM3, idLi, code1)
+	h := w.loose.Identified(t, trust.SM2SM3, idLi, code1)
 	c := w.asked("li", "li", "ca2")
 	_, err := w.confirms(c, "phone", h.JWS(t, string(c.Statement)), w.clock.Now())
 	refused(t, err, trust.ErrUntrusted)

@@ -3,7 +3,6 @@ package mobilecert
 import (
 	"context"
 	"crypto"
-	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/json"
 	"errors"
@@ -55,8 +54,8 @@ func (p *people) Standing(context.Context, string) error { return nil }
 
 // The numbers are made up, with right check characters.
 const (
-	idWang = "330102199003070013"
-	idLi   = "330102198811230027"
+	idWang = "330102199003070019"
+	idLi   = "330102198811230020"
 	code1  = "91330100MA2B1C3D43"
 	code2  = "91330200MA2E4F5G64"
 )
@@ -209,20 +208,7 @@ func (w *world) bound(h *trusttest.Holder, actor, subject, provider string) *Bin
 
 // leaf makes a holder of provider ca2 with identity numbers as GM/T 0015 puts them.
 func (w *world) leaf(person, code string, change ...func(*trusttest.Template)) *trusttest.Holder {
-	return identified(w.t, w.ca, trust.ES256, person, code, change...)
-}
-
-func identified(t testing.TB, ca *trusttest.Authority, alg trust.Algorithm, person, code string, change ...func(*trusttest.Template)) *trusttest.Holder {
-	t.Helper()
-	var extensions []pkix.Extension
-	for last, value := range map[int]string{1: person, 4: code} {
-		if value != "" {
-			der, err := asn1.Marshal(value)
-			check(t, err)
-			extensions = append(extensions, pkix.Extension{Id: asn1.ObjectIdentifier{1, 2, 156, 10260, 4, 1, last}, Value: der})
-		}
-	}
-	return ca.Leaf(t, alg, append([]func(*trusttest.Template){func(tmpl *trusttest.Template) { tmpl.ExtraExtensions = extensions }}, change...)...)
+	return w.ca.Identified(w.t, trust.ES256, person, code, change...)
 }
 
 // forged is the same certificate with another, equally valid signature: (r, n-s).

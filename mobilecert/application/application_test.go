@@ -3,8 +3,6 @@ package application
 import (
 	"bytes"
 	"context"
-	"crypto/x509/pkix"
-	"encoding/asn1"
 	"errors"
 	"reflect"
 	"slices"
@@ -781,11 +779,5 @@ func TestRoomAndTerms(t *testing.T) {
 // leaf is a certificate as the authority makes it for this person of 甲公司.
 func (w *world) leaf(person string) []byte {
 	w.t.Helper()
-	var extensions []pkix.Extension
-	for last, value := range map[int]string{1: person, 4: code1} {
-		der, err := asn1.Marshal(value)
-		check(w.t, err)
-		extensions = append(extensions, pkix.Extension{Id: asn1.ObjectIdentifier{1, 2, 156, 10260, 4, 1, last}, Value: der})
-	}
-	return w.ca.Leaf(w.t, trust.ES256, func(t *trusttest.Template) { t.ExtraExtensions = extensions }).Cert.Raw
+	return w.ca.Identified(w.t, trust.ES256, person, code1).Cert.Raw
 }
