@@ -20,7 +20,6 @@ import (
 	"certlink/mobilecert/identity"
 	"certlink/store"
 	"certlink/trust"
-	"certlink/trust/trusttest"
 )
 
 // The whole course of a mobile certificate that costs nothing.
