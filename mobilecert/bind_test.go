@@ -44,7 +44,7 @@ func TestBindForOneself(t *testing.T) {
 		b.BoundBy.Name != "李娜" || b.Device != "phone1" || !b.BoundAt.Equal(at) || b.Medium != Mobile {
 		t.Errorf("binding %+v", b)
 	}
-	if strings.Contains(b.Certificate.Subject, idLi) || !strings.Contains(b.Certificate.Subject, "330***********0027") {
+	if strings.Contains(b.Certificate.Subject, idLi) || !strings.Contains(b.Certificate.Subject, "330***********0020") {
 		t.Errorf("the ID number shows in the list: %s", b.Certificate.Subject)
 	}
 	if len(b.History) != 1 || b.History[0].Evidence != s.ID || b.History[0].Act != "binding.created" {
