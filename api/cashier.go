@@ -320,9 +320,8 @@ func (s *Server) postSentBack(c *call) error {
 }
 
 type sandboxPage struct {
-	Trade sandbox.Trade
-	Order string
-	Error string
+	Trade       sandbox.Trade
+	Order, Here string
 }
 
 // sandboxPage is where the code of the payment sandbox leads: whoever tries certlink
@@ -336,7 +335,7 @@ func (s *Server) sandboxPage(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.show(fiber.StatusOK, "sandboxpay.html", sandboxPage{Trade: t, Order: cashier.OrderOf(id)})
+	return c.show(fiber.StatusOK, "sandboxpay.html", sandboxPage{t, cashier.OrderOf(id), "/sandbox/pay/" + t.ID})
 }
 
 func (s *Server) sandboxAct(c *call) error {

@@ -174,6 +174,7 @@ func TestPayingBySandbox(t *testing.T) {
 	page.formed(at, "act=pay").refused409(t, "sandbox_trade_over")
 	page.get("/sandbox/pay/none").refused409(t, "sandbox_trade_over")
 	page.post(path+"/pay", map[string]string{"provider": "sandbox"}).ok(200, &v)
+	speaksBoth(page, strings.TrimPrefix(v.Attempt.Code, w.origin))
 	page.formed(strings.TrimPrefix(v.Attempt.Code, w.origin), "act=twice").ok(303)
 	page.get(path).ok(200, &v)
 	if v.State != "paid" || v.PaidWith != "sandbox" {

@@ -7,7 +7,10 @@ import (
 	"certlink/mobilecert/identity/sandbox"
 )
 
-type facePage struct{ Face sandbox.Face }
+type facePage struct {
+	Face sandbox.Face
+	Here string
+}
 
 // facePage is where a check of the sandbox is done: whoever tries certlink decides
 // there what the service finds.
@@ -20,7 +23,7 @@ func (s *Server) facePage(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.show(fiber.StatusOK, "sandboxface.html", facePage{f})
+	return c.show(fiber.StatusOK, "sandboxface.html", facePage{f, "/sandbox/face/" + f.ID})
 }
 
 func (s *Server) faceAct(c *call) error {

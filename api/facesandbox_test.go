@@ -22,7 +22,7 @@ func TestFaceSandboxPage(t *testing.T) {
 	check(t, err)
 	page := w.browser("lina")
 	at := started.URL[len(w.origin):]
-	page.get(at).ok(200)
+	speaksBoth(page, at)
 	page.formed(at, "act=mismatch").ok(303)
 	r, err := checker.Ask(ctx, "check-1")
 	check(t, err)

@@ -444,6 +444,17 @@ func TestEvidence(t *testing.T) {
 	w.browser("admin").get("/v1/bindings/%2e%2e").refused(404, "binding_unknown")
 }
 
+// speaksBoth finds each language of a page, and the link to the other one in it.
+func speaksBoth(page *client, at string) {
+	page.w.t.Helper()
+	for lang, other := range map[string]string{"zh-CN": "en", "en": "zh-CN"} {
+		body := string(page.get(at + "?lang=" + lang).ok(200).Body)
+		if !strings.Contains(body, `<html lang="`+lang+`">`) || !strings.Contains(body, `<a href="`+at+`?lang=`+other+`"`) {
+			page.w.t.Errorf("%s in %s does not lead to %s", at, lang, other)
+		}
+	}
+}
+
 func unzip(t *testing.T, body []byte) string {
 	t.Helper()
 	z, err := zip.NewReader(bytes.NewReader(body), int64(len(body)))

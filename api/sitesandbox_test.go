@@ -47,7 +47,7 @@ func TestSiteSandboxPage(t *testing.T) {
 		}
 		page.formed(at, "act="+string(act)).ok(303)
 	}
-	page.get(at).ok(200)
+	speaksBoth(page, at)
 	page.formed(at, "act=extend").refused409(t, "renewal_state_wrong")
 	st, err := site.Status(ctx, begun.Ref)
 	check(t, err)
