@@ -5,7 +5,7 @@
 import type { Field, Statement } from '../core/statement'
 
 export interface Group {
-  title: 'forWhom' | 'forWhomEnroll' | 'forWhomOther' | 'byWhom' | 'fromWhere' | 'when' | 'provider' | 'product'
+  title: 'forWhom' | 'forWhomEnroll' | 'forWhomOther' | 'byWhom' | 'fromWhere' | 'when' | 'provider' | 'product' | 'encryptionKey'
   fields: Field[]
   // Nobody but the person itself asks for it.
   itself?: boolean
@@ -18,10 +18,10 @@ export interface Layout {
   rest: Field[]
 }
 
-const machine = /^(version|id|purpose|audience|nonce|issued_at|expires_at|actor\.(id|organisation_id)|subject\.(id|organisation_id)|details\.(provider|product|application|renewal|certificate|certificate_id|certificate_serial|bids_sha256|key_policy|public_key_sha256|encryption_key_sha256|slot))$/
+const machine = /^(version|id|purpose|audience|nonce|issued_at|expires_at|actor\.(id|organisation_id)|subject\.(id|organisation_id)|details\.(provider|product|application|renewal|certificate|certificate_id|certificate_serial|bids_sha256|key_policy|algorithm|public_key_sha256|encryption_key_sha256|slot))$/
 
 // Of the rest, what a careful reader looks for first.
-const first = ['purpose', 'audience', 'issued_at', 'expires_at', 'id', 'nonce', 'version', 'details.public_key_sha256']
+const first = ['purpose', 'audience', 'issued_at', 'expires_at', 'id', 'nonce', 'version', 'actor.name', 'actor.organisation', 'details.algorithm', 'details.public_key_sha256']
 
 // Of the purpose's own, what is decided about; the others follow as they stand.
 const leading = ['holder_name', 'current_not_after', 'not_after', 'bids_count', 'bids', 'bids_first_opening', 'bids_last_opening', 'advice', 'phone', 'term_from'].map((n) => `details.${n}`)
@@ -40,9 +40,11 @@ export function layoutOf(s: Statement, known: (path: string) => boolean): Layout
   }
   const other = left.has('subject.name')
   const title = s.purpose === 'enroll' ? 'forWhomEnroll' : s.purpose === 'bind' ? 'forWhom' : 'forWhomOther'
+  let asker: Field[] = []
   if (s.purpose === 'enroll' && s.details.applicant === s.subject.name && s.details.organisation === s.subject.organisation) {
-    // Twice the same words: one line, and both fields in it are accounted for.
+    // Twice the same words: one line, and the other stands with the rest.
     add(title, take('details.applicant', 'details.organisation'))
+    if (!other) asker = take('actor.name', 'actor.organisation')
   } else add(title, other ? take('subject.name', 'subject.organisation') : take('actor.name', 'actor.organisation'))
   if (left.has('actor.name')) add('byWhom', take('actor.name', 'actor.organisation'))
   else add('byWhom', [], true)
@@ -51,7 +53,9 @@ export function layoutOf(s: Statement, known: (path: string) => boolean): Layout
   if (s.purpose === 'enroll') add('product', take('details.product_name', 'details.provider_name'))
   else add('provider', take('details.provider_name', 'details.medium'))
 
-  const rest: Field[] = []
+  add('encryptionKey', take('details.encryption_key_maker', 'details.encryption_key_escrowed'))
+
+  const rest: Field[] = asker
   const details: Field[] = []
   const unknown: Field[] = []
   for (const field of left.values()) {
