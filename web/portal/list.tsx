@@ -5,6 +5,7 @@ import { useLayoutEffect, useRef } from 'preact/hooks'
 import type { Page } from '../shared/model'
 import type { Problem } from '../shared/problem'
 import { Blank, Button, type IconName, ProblemCode, ProblemNote, Waiting } from '../shared/ui'
+import { useNarrow } from './flow/tick'
 import { useLoad } from './load'
 import { call } from './state'
 import { w } from './words'
@@ -201,9 +202,17 @@ function Table<T, P>({ items, ...p }: Props<T, P> & { items: T[] }) {
   )
 }
 
+interface Filtering {
+  onFind: () => void
+  // What is found now, in a few words: on a narrow screen the form is folded behind it.
+  folded?: string
+  children: ComponentChildren
+}
+
 // A form above a list: what it finds is asked for by Enter or by the button.
-export function Filters({ onFind, children }: { onFind: () => void; children: ComponentChildren }) {
-  return (
+export function Filters({ onFind, folded, children }: Filtering) {
+  const narrow = useNarrow()
+  const form = (
     <form
       class="list-filters"
       role="search"
@@ -214,6 +223,15 @@ export function Filters({ onFind, children }: { onFind: () => void; children: Co
     >
       {children}
     </form>
+  )
+  if (!narrow || folded === undefined) return form
+  return (
+    <details class="fold">
+      <summary data-testid="filters">
+        {w('filters')} <span class="muted">{folded}</span>
+      </summary>
+      {form}
+    </details>
   )
 }
 

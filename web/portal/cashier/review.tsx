@@ -131,7 +131,7 @@ export function PaymentReviewPage() {
       title={w('reviewPayments')}
       lead={say(view.number ? 'leadNumber' : view.list === 'waiting' ? 'lead' : 'leadTransfers')}
       filters={
-        <Filters onFind={() => change({ number: typed.replace(/\D/g, '') })}>
+        <Filters onFind={() => change({ number: typed.replace(/\D/g, '') })} folded={view.number || say(view.list)}>
           <Picker
             id="payments-list"
             label={say('which')}

@@ -59,32 +59,35 @@ export function Queue() {
     return () => clearInterval(timer)
   }, [list.reload])
   const count = (s: State) => (list.first?.counts[s] ? ` (${list.first.counts[s]})` : '')
+  const products = offers.data?.items ?? []
+  const waits = [
+    { value: '', title: r('allWaits') },
+    { value: 'reviewer', title: r('waitsReviewer') },
+    { value: 'papers', title: r('waitsPapers') },
+    { value: 'applicant', title: r('waitsApplicant') },
+    { value: 'authority', title: r('waitsAuthority') },
+  ]
+  const product = products.find((o) => o.id === view.product)
+  const asked = [
+    stateName(view.state as State) + count(view.state as State),
+    view.waits && waits.find((x) => x.value === view.waits)?.title,
+    product && either(product.name.zh, product.name.en),
+    view.q && visible(view.q),
+  ]
   return (
     <List
       title={w('review')}
       lead={r('lead')}
       filters={
-        <Filters onFind={() => change({ q: words.trim() })}>
+        <Filters onFind={() => change({ q: words.trim() })} folded={asked.filter(Boolean).join(' · ')}>
           <Picker id="queue-state" label={r('state')} value={view.state} onChange={(state) => change({ state })} options={queueStates.map((s) => ({ value: s, title: stateName(s) + count(s) }))} />
-          <Picker
-            id="queue-waits"
-            label={r('waits')}
-            value={view.waits}
-            onChange={(waits) => change({ waits })}
-            options={[
-              { value: '', title: r('allWaits') },
-              { value: 'reviewer', title: r('waitsReviewer') },
-              { value: 'papers', title: r('waitsPapers') },
-              { value: 'applicant', title: r('waitsApplicant') },
-              { value: 'authority', title: r('waitsAuthority') },
-            ]}
-          />
+          <Picker id="queue-waits" label={r('waits')} value={view.waits} onChange={(waits) => change({ waits })} options={waits} />
           <Picker
             id="queue-product"
             label={r('product')}
             value={view.product}
             onChange={(product) => change({ product })}
-            options={[{ value: '', title: r('allProducts') }, ...(offers.data?.items ?? []).map((o) => ({ value: o.id, title: either(o.name.zh, o.name.en) }))]}
+            options={[{ value: '', title: r('allProducts') }, ...products.map((o) => ({ value: o.id, title: either(o.name.zh, o.name.en) }))]}
           />
           <Field id="queue-q" label={r('search')} type="search" value={words} onInput={setWords} placeholder={r('searchHint')} maxLength={64} testid="queue-search" />
           <Button submit testid="queue-find">
