@@ -272,7 +272,7 @@ func TestFreeUKeyInABrowser(t *testing.T) {
 	reviewer.shot("review-issued")
 
 	clerk.attribute("application-state", "data-state", "issued")
-	clerk.reads("U-Key 已可领取")
+	clerk.reads("U\u2011Key 已可领取")
 	clerk.shot("apply-issued-pickup")
 	clerk.click("nav-certificates")
 	clerk.attribute("certificate-row", "data-state", "active")

@@ -70,6 +70,11 @@ export function fill(sentence: string, params: Params = {}): string {
   })
 }
 
+// U-Key is one word: its hyphen ends no line.
+function whole(text: string): string {
+  return text.replace(/U-Key/g, 'U\u2011Key')
+}
+
 export interface Dictionary<K extends string> {
   (key: K, params?: Params): string
   has(key: string): key is K
@@ -82,7 +87,7 @@ export function dictionary<Z extends Record<string, string>>(
   en: { [K in keyof Z]: string } & Record<string, string>,
 ): Dictionary<keyof Z & string> {
   type K = keyof Z & string
-  const say = (key: K, params?: Params) => fill((lang() === 'en' ? en : zh)[key] ?? key, params)
+  const say = (key: K, params?: Params) => whole(fill((lang() === 'en' ? en : zh)[key] ?? key, params))
   return Object.assign(say, {
     has: (key: string): key is K => Object.hasOwn(zh, key),
     zh: zh as Readonly<Record<K, string>>,
@@ -92,5 +97,5 @@ export function dictionary<Z extends Record<string, string>>(
 
 // For values that come from the server in both languages.
 export function either(zh: string | undefined, en: string | undefined): string {
-  return (lang() === 'en' ? en || zh : zh || en) ?? ''
+  return whole((lang() === 'en' ? en || zh : zh || en) ?? '')
 }
