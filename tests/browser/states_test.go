@@ -31,6 +31,7 @@ type designed struct {
 	Phone  string      `json:"phone"` // of the phone app: new, empty, holder
 	Path   string      `json:"path"`
 	Narrow bool        `json:"narrow"`
+	Touch  bool        `json:"touch"`
 	Steps  []stateStep `json:"steps"`
 	End    string      `json:"end"`
 	State  string      `json:"state"`
@@ -218,6 +219,10 @@ func (v *visitor) visit(t *testing.T, s *designed) *visit {
 	vis := &visit{v: v, s: s, kept: map[string]string{}}
 	vis.person = open(t, own, s.ID, v.origin+map[string]string{"portal": "/portal/", "phone": "/phone/", "plain": ""}[s.App]+s.Path, 1280, 860)
 	vis.waits = 20 * time.Second
+	if s.Touch {
+		touches := 1
+		vis.must(proto.EmulationSetTouchEmulationEnabled{Enabled: true, MaxTouchPoints: &touches}.Call(vis.page))
+	}
 	if s.Narrow {
 		vis.must(vis.page.SetViewport(&proto.EmulationSetDeviceMetricsOverride{Width: 360, Height: 800, DeviceScaleFactor: 1}))
 	}

@@ -20,7 +20,9 @@ export function ChooseDialog({ onClose, onBegun }: { onClose: () => void; onBegu
   const [chosen, setChosen] = useState('')
   const [reading, setReading] = useState(false)
   const [mistakes, setMistakes] = useState<Mistake[]>([])
-  const offer = offers.data?.items.find((o) => o.id === chosen)
+  const all = offers.data?.items
+  // The only one there is need not be chosen.
+  const offer = all?.length === 1 ? all[0] : all?.find((o) => o.id === chosen)
   if (reading && offer) {
     return (
       <TermsDialog
@@ -50,7 +52,7 @@ export function ChooseDialog({ onClose, onBegun }: { onClose: () => void; onBegu
             name="offer"
             legend={a('chooseLegend')}
             columns="one"
-            value={chosen}
+            value={offer?.id ?? ''}
             error={mistakes[0]?.text}
             onChange={setChosen}
             options={offers.data.items.map((o) => ({ value: o.id, title: either(o.name.zh, o.name.en), note: price(o), testid: `offer-${o.id}` }))}

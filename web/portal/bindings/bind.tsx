@@ -1,6 +1,6 @@
 // The bind dialog: whom (for another account), which medium and provider, then
 // the code. Each step keeps what was chosen, also over a reload.
-import { useEffect, useMemo, useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import { dictionary } from '../../shared/i18n'
 import type { Candidate, Medium, Page, Provider } from '../../shared/model'
 import { type Problem, asProblem } from '../../shared/problem'
@@ -41,10 +41,13 @@ const say = dictionary(
     ukeyNote: '证书在 USB 钥匙里',
     provider: 'CA服务商',
     providerHint: '选择签发证书的机构。',
-    notYet: '尚未接入移动版',
-    noMobile: '没有移动版',
-    notYetUkey: '尚未接入介质版',
-    noUkey: '没有介质版',
+    others: '另有 {n} 家服务商不能选',
+    notYet: '尚未接入移动版：{names}',
+    noMobile: '没有移动版：{names}',
+    notYetUkey: '尚未接入介质版：{names}',
+    noUkey: '没有介质版：{names}',
+    noneMobile: '目前没有可以绑定移动版证书的服务商。',
+    noneUkey: '目前没有可以绑定介质版证书的服务商。',
     ukeyOff: '本平台未启用 U-Key',
     ukeyText: '请先安装服务商的驱动，把 U-Key 插入电脑。下一步会自动识别。',
     drivers: '下载驱动',
@@ -75,10 +78,13 @@ const say = dictionary(
     ukeyNote: 'On a USB token',
     provider: 'CA provider',
     providerHint: 'The authority that issued the certificate.',
-    notYet: 'Mobile not connected yet',
-    noMobile: 'No mobile certificates',
-    notYetUkey: 'U-Keys not connected yet',
-    noUkey: 'No U-Keys',
+    others: '{n} more {n:provider|providers} cannot be chosen',
+    notYet: 'Mobile not connected yet: {names}',
+    noMobile: 'No mobile certificates: {names}',
+    notYetUkey: 'U-Keys not connected yet: {names}',
+    noUkey: 'No U-Keys: {names}',
+    noneMobile: 'There is no provider yet whose mobile certificates can be bound.',
+    noneUkey: 'There is no provider yet whose U-Keys can be bound.',
     ukeyOff: 'U-Keys are not in use here',
     ukeyText: 'Install the provider’s driver first and plug the U-Key in. The next step recognises it by itself.',
     drivers: 'Get the driver',
@@ -168,13 +174,12 @@ function BindFormView({ kind, form, change, providers, onClose }: FormProps) {
   const [mistakes, setMistakes] = useState<Mistake[]>([])
   const wrong = (field: string) => mistakes.find((m) => m.field === field)?.text
 
-  // Those that can be used come first, in the order of the catalogue.
   const { config } = useApp()
   const medium: Medium = form.medium === 'ukey' && config?.bridge ? 'ukey' : 'mobile'
-  const sorted = useMemo(
-    () => [...providers].filter((p) => p.bindable).sort((x, y) => Number(y.available[medium]) - Number(x.available[medium])),
-    [providers, medium],
-  )
+  const bindable = providers.filter((p) => p.bindable)
+  const ready = bindable.filter((p) => p.available[medium])
+  // The only one that can be chosen is chosen.
+  const provider = (ready.length === 1 ? ready[0] : ready.find((p) => p.id === form.provider))?.id ?? ''
 
   const submit = (e: Event) => {
     e.preventDefault()
@@ -184,10 +189,9 @@ function BindFormView({ kind, form, change, providers, onClose }: FormProps) {
       else found.push(mistake(document.getElementById('candidate') ? 'candidate' : 'employee-name', () => say('needAccount')))
     }
     if (!form.medium) found.push(mistake('medium', () => say('needMedium')))
-    const chosen = sorted.find((p) => p.id === form.provider && p.available[medium])
-    if (!chosen) found.push(mistake('provider', () => say('needProvider')))
+    if (!provider) found.push(mistake('provider', () => say('needProvider')))
     setMistakes(found)
-    if (found.length === 0) change({ step: 'code', session: '' })
+    if (found.length === 0) change({ step: 'code', session: '', provider })
   }
 
   return (
@@ -214,34 +218,50 @@ function BindFormView({ kind, form, change, providers, onClose }: FormProps) {
           </Button>
         </Note>
       )}
-      <Choices
-        name="provider"
-        legend={say('provider')}
-        hint={say('providerHint')}
-        value={form.provider}
-        error={wrong('provider')}
-        onChange={(provider) => change({ provider })}
-        options={sorted.map((p) => {
-          const has = p.media.includes(medium)
-          const lacking = medium === 'ukey' ? (has ? say('notYetUkey') : say('noUkey')) : has ? say('notYet') : say('noMobile')
-          return {
-            value: p.id,
-            title: has ? productName(p, medium) : providerName(p),
-            note: p.available[medium] ? undefined : lacking,
-            off: !p.available[medium],
-            testid: `provider-${p.id}`,
-          }
-        })}
-      />
+      {ready.length > 0 ? (
+        <Choices
+          name="provider"
+          legend={say('provider')}
+          hint={say('providerHint')}
+          value={provider}
+          error={wrong('provider')}
+          columns={ready.length === 1 ? 'one' : undefined}
+          onChange={(provider) => change({ provider })}
+          options={ready.map((p) => ({ value: p.id, title: productName(p, medium), testid: `provider-${p.id}` }))}
+        />
+      ) : (
+        <Note tone="warn">{say(medium === 'ukey' ? 'noneUkey' : 'noneMobile')}</Note>
+      )}
+      <Others providers={bindable.filter((p) => !p.available[medium])} medium={medium} />
       <div class="dialog-foot">
         <Button onClick={onClose} testid="cancel">
           {w('cancel')}
         </Button>
-        <Button submit kind="primary" testid="next">
-          {w('next')}
-        </Button>
+        {ready.length > 0 && (
+          <Button submit kind="primary" testid="next">
+            {w('next')}
+          </Button>
+        )}
       </div>
     </form>
+  )
+}
+
+// Whoever looks for a provider that cannot be chosen finds why, and nobody else has to
+// scroll past it.
+function Others({ providers, medium }: { providers: Provider[]; medium: Medium }) {
+  if (providers.length === 0) return null
+  const names = (has: boolean) =>
+    providers
+      .filter((p) => p.media.includes(medium) === has)
+      .map(providerName)
+      .join(w('listSeparator'))
+  return (
+    <details class="fold">
+      <summary>{say('others', { n: providers.length })}</summary>
+      {names(true) && <p class="small">{say(medium === 'ukey' ? 'notYetUkey' : 'notYet', { names: names(true) })}</p>}
+      {names(false) && <p class="small">{say(medium === 'ukey' ? 'noUkey' : 'noMobile', { names: names(false) })}</p>}
+    </details>
   )
 }
 

@@ -1,5 +1,6 @@
 // The code on the screen: the largest thing in the dialog, a thin ring around it
-// for the time left, three lines on how to scan, and the two other ways.
+// for the time left, three lines on how to scan, and the two other ways. On a phone,
+// which cannot scan itself, the way into its own app comes first.
 import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { minutesSeconds } from '../../shared/format'
@@ -7,7 +8,7 @@ import type { QRSession } from '../../shared/model'
 import { type Problem, asProblem } from '../../shared/problem'
 import { Button, Icon, ProblemNote, QR, Spinner, announce } from '../../shared/ui'
 import { type Running, sameDeviceLink, typedCode } from './session'
-import { useNarrow, useSecondsUntil } from './tick'
+import { useHandheld, useNarrow, useSecondsUntil } from './tick'
 import { f } from './words'
 
 // A code that stands still for longer would be refused as stale: a person must
@@ -24,6 +25,8 @@ interface Props {
 
 export function CodePanel({ running, session, typedAllowed, beside }: Props) {
   const narrow = useNarrow()
+  const handheld = useHandheld()
+  const [shown, setShown] = useState(false)
   const size = narrow ? 272 : 300
   const left = useSecondsUntil(session?.expires_at)
   const stale = running.code !== undefined && Date.now() - running.codeAt > staleAfter
@@ -83,6 +86,46 @@ export function CodePanel({ running, session, typedAllowed, beside }: Props) {
   }
 
   const drawn = running.code !== undefined && !stale
+  const countdown = (
+    <p class="nums muted" data-testid="countdown" data-seconds={left}>
+      {session ? f('left', { time: minutesSeconds(left) }) : '\u00a0'}
+    </p>
+  )
+  const opened = link && (
+    <p class="small" role="status">
+      {link.opened ? (
+        f('linkOpened')
+      ) : (
+        <>
+          {f('linkReady')}{' '}
+          <a href={link.href} target="_blank" rel="noopener" data-testid="same-device-link">
+            {f('linkOpen')}
+          </a>
+        </>
+      )}
+    </p>
+  )
+  if (handheld && !shown) {
+    return (
+      <div class="here">
+        <p>{f('hereText')}</p>
+        <Button kind="primary" size="large" wide testid="same-device" busy={busy === 'link'} off={!session} onClick={() => void openHere()}>
+          <Icon name="phone" />
+          {f('sameDevice')}
+        </Button>
+        {countdown}
+        {opened}
+        {problem && <ProblemNote problem={problem} />}
+        {beside}
+        <div class="scan-other">
+          <p class="muted">{f('elsewhere')}</p>
+          <Button wide testid="show-code" onClick={() => setShown(true)}>
+            {f('showCode')}
+          </Button>
+        </div>
+      </div>
+    )
+  }
   return (
     <div class="scan">
       <div class="scan-code">
@@ -103,9 +146,7 @@ export function CodePanel({ running, session, typedAllowed, beside }: Props) {
             )}
           </div>
         </div>
-        <p class="nums muted" data-testid="countdown" data-seconds={left}>
-          {session ? f('left', { time: minutesSeconds(left) }) : '\u00a0'}
-        </p>
+        {countdown}
       </div>
       <div class="scan-how">
         <ol class="steps">
@@ -139,20 +180,7 @@ export function CodePanel({ running, session, typedAllowed, beside }: Props) {
             </Button>
           </div>
           {beside}
-          {link && (
-            <p class="small" role="status">
-              {link.opened ? (
-                f('linkOpened')
-              ) : (
-                <>
-                  {f('linkReady')}{' '}
-                  <a href={link.href} target="_blank" rel="noopener" data-testid="same-device-link">
-                    {f('linkOpen')}
-                  </a>
-                </>
-              )}
-            </p>
-          )}
+          {opened}
           {problem && <ProblemNote problem={problem} />}
         </div>
       </div>

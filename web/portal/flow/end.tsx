@@ -178,15 +178,15 @@ export function Call({ provider }: { provider: Provider | undefined }) {
 
 function Ways(p: { again?: boolean; apply?: boolean; onRestart: () => void; onBack?: () => void; onDone: () => void }) {
   return (
-    <div class="row">
-      {p.again && (
-        <Button kind="primary" size="large" onClick={p.onRestart} testid="retry">
-          {f('again')}
+    <div class="row ways">
+      {p.apply && (
+        <Button kind="primary" size="large" onClick={() => go('apply')} testid="apply-first">
+          {w('apply')}
         </Button>
       )}
-      {p.apply && (
-        <Button size="large" onClick={() => go('apply')} testid="apply-first">
-          {w('apply')}
+      {p.again && (
+        <Button kind={p.apply ? 'secondary' : 'primary'} size="large" onClick={p.onRestart} testid="retry">
+          {f('again')}
         </Button>
       )}
       {p.onBack && (

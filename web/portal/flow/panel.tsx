@@ -12,7 +12,7 @@ import { CodePanel } from './code'
 import { EndPanel, Outcome, isNotMe } from './end'
 import { MatchPanel } from './match'
 import type { Running, Start } from './session'
-import { useSecondsUntil } from './tick'
+import { useHandheld, useSecondsUntil } from './tick'
 import { f } from './words'
 
 interface Props {
@@ -44,11 +44,11 @@ function canRetry(r: Running): boolean {
   return r.problem !== undefined && (r.problem.passing || r.session !== undefined)
 }
 
-function heading(r: Running, stage: Stage, purpose: Start['purpose']): string {
+function heading(r: Running, stage: Stage, purpose: Start['purpose'], handheld: boolean): string {
   switch (stage) {
     case 'starting':
     case 'code':
-      return f('scanTitle')
+      return f(handheld ? 'hereTitle' : 'scanTitle')
     case 'match':
       return f('matchTitle')
     case 'scanned':
@@ -101,7 +101,7 @@ export function SessionPanel(p: Props) {
   const r = p.running
   const s = r.session
   const stage = stageOf(r)
-  const title = heading(r, stage, p.purpose)
+  const title = heading(r, stage, p.purpose, useHandheld())
   const head = useRef<HTMLHeadingElement>(null)
   const before = useRef(stage)
   const wasConnected = useRef(true)

@@ -14,14 +14,24 @@ export function useSecondsUntil(at: string | undefined): number {
   return Math.max(0, Math.round(left))
 }
 
+const narrow = '(max-width: 42rem)'
+
 export function useNarrow(): boolean {
-  const query = '(max-width: 42rem)'
-  const [narrow, setNarrow] = useState(() => matchMedia(query).matches)
+  return useMedia(narrow)
+}
+
+// The portal itself is on a phone, which cannot scan its own screen.
+export function useHandheld(): boolean {
+  return useMedia(`${narrow} and (pointer: coarse)`)
+}
+
+function useMedia(query: string): boolean {
+  const [fits, setFits] = useState(() => matchMedia(query).matches)
   useEffect(() => {
     const media = matchMedia(query)
-    const changed = () => setNarrow(media.matches)
+    const changed = () => setFits(media.matches)
     media.addEventListener('change', changed)
     return () => media.removeEventListener('change', changed)
-  }, [])
-  return narrow
+  }, [query])
+  return fits
 }
