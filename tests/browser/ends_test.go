@@ -157,14 +157,14 @@ func TestLanguage(t *testing.T) {
 	portal.signInAs("admin")
 	portal.reads("Bind and unbind")
 	// What stands there already follows, mistakes included.
-	portal.click("bind-self")
+	portal.click("bind-other")
 	portal.click("next")
-	portal.reads("Choose the CA provider")
+	portal.reads("Enter the employee’s name")
 	turn := `() => document.querySelector('[data-testid="lang"]').click()`
 	portal.page.MustEval(turn)
-	portal.reads("请选择 CA 服务商")
+	portal.reads("请输入员工姓名")
 	portal.page.MustEval(turn)
-	portal.reads("Choose the CA provider")
+	portal.reads("Enter the employee’s name")
 	portal.press(input.Escape)
 	portal.gone("bind-dialog")
 	portal.beginBinding()
