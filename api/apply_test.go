@@ -71,19 +71,19 @@ func (f *faces) Notice(header func(string) string, body []byte) (string, error) 
 func (w *world) openApplications(cfg *mobilecert.Config, certificates *mobilecert.Certificates, s *settings) {
 	var err error
 	w.faces = &faces{state: identity.Pending}
-	faces := identity.Config{Store: cfg.Store, Clock: cfg.Clock, Hub: cfg.Hub, Seal: cfg.Seal, Checker: w.faces}
+	faces := identity.Config{Store: cfg.Store, Clock: cfg.Clock, Seal: cfg.Seal, Checker: w.faces}
 	if s.noFaces {
 		faces.Checker = nil
 	}
 	checks, c := identity.New(faces), &s.api
 	if w.orders == nil {
-		w.orders, err = cashier.New(cashier.Config{Store: cfg.Store, Clock: cfg.Clock, Hub: cfg.Hub})
+		w.orders, err = cashier.New(cashier.Config{Store: cfg.Store, Clock: cfg.Clock})
 	}
 	check(w.t, err)
 	c.Uploads = upload.New(cfg.Store, cfg.Clock, cfg.Seal)
 	c.Faces = checks
 	c.Applications = application.New(application.Config{
-		Store: cfg.Store, Clock: cfg.Clock, Hub: cfg.Hub, Seal: cfg.Seal, Catalogue: cfg.Catalogue, People: cfg.People, Uploads: c.Uploads,
+		Store: cfg.Store, Clock: cfg.Clock, Seal: cfg.Seal, Catalogue: cfg.Catalogue, People: cfg.People, Uploads: c.Uploads,
 		Faces: checks, Orders: w.orders, Certificates: certificates, Log: audit.New(cfg.Store).Carry,
 	})
 	w.apps = c.Applications

@@ -75,11 +75,11 @@ func (w *world) pays(c *api.Config) {
 	w.t.Cleanup(bank.Close)
 	box := w.box.Provider(bank.URL)
 	w.mood = &moody{Provider: box}
-	w.orders, err = cashier.New(cashier.Config{Store: w.store, Clock: w.clock.Now, Hub: w.hub,
+	w.orders, err = cashier.New(cashier.Config{Store: w.store, Clock: w.clock.Now,
 		Providers: []cashier.Provider{box, w.mood, cashier.Transfer{Payee: "证联", Bank: "银行", Account: "6222"}}})
 	check(w.t, err)
 	w.uploads = upload.New(w.store, w.clock.Now, w.ring)
-	w.bills = invoice.New(invoice.Config{Store: w.store, Clock: w.clock.Now, Hub: w.hub, Seal: w.ring, Orders: w.orders, Uploads: w.uploads, Issuer: sample.Issuer{}})
+	w.bills = invoice.New(invoice.Config{Store: w.store, Clock: w.clock.Now, Seal: w.ring, Orders: w.orders, Uploads: w.uploads, Issuer: sample.Issuer{}})
 	c.Invoices = w.bills
 	c.Orders, c.Sandbox, c.Uploads = w.orders, w.box, w.uploads
 }

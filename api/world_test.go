@@ -365,7 +365,7 @@ func (w *world) start() {
 	check(t, err)
 	ca := w.made.ca
 	w.hub = feed.NewHub(db)
-	cfg := mobilecert.Config{Store: db, Clock: w.clock.Now, Hub: w.hub, Seal: w.ring, Catalogue: w.catalogue(ca), People: people{w.accounts}, Revocation: w.revoked}
+	cfg := mobilecert.Config{Store: db, Clock: w.clock.Now, Seal: w.ring, Catalogue: w.catalogue(ca), People: people{w.accounts}, Revocation: w.revoked}
 	products := mobilecert.DemoProducts("huixin", mobilecert.BuiltinIssuer{Authority: ca})
 	if s.products != nil {
 		products = s.products
@@ -401,7 +401,7 @@ func (w *world) start() {
 		Store: db, Clock: w.clock.Now, Hub: w.hub, Engine: engine, Phones: w.phones, Times: push.DefaultPromptTimes(), DeviceName: w.deviceName,
 		Party: w.party, Told: map[string]push.Handler{"extend": w.renewals.CarryPrompt, "acknowledge": w.renewals.CarryPrompt},
 	})
-	w.desk = desk.New(desk.Config{Store: db, Clock: w.clock.Now, Hub: w.hub, Engine: engine, Times: desk.DefaultTimes(), MaxOpen: 20})
+	w.desk = desk.New(desk.Config{Store: db, Clock: w.clock.Now, Engine: engine, Times: desk.DefaultTimes(), MaxOpen: 20})
 	c := s.api
 	w.pays(&c)
 	w.outbox = push.NewOutbox(db, w.clock.Now, map[string]push.Channel{push.PhoneChannelName: failing{}})

@@ -11,7 +11,6 @@ import (
 
 	"certlink/internal/clock"
 	"certlink/internal/effect"
-	"certlink/internal/feed"
 	"certlink/internal/id"
 	"certlink/store"
 )
@@ -20,8 +19,6 @@ import (
 type Config struct {
 	Store store.Store
 	Clock clock.Clock
-	// Hub wakes the relay when an order owes effects; may be nil.
-	Hub *feed.Hub
 	// Providers are the ways to pay, in the order in which they are shown.
 	Providers []Provider
 	// Life is how long an unpaid order stays open; 0 means DefaultLife.
@@ -158,7 +155,6 @@ func (s *Service) Open(ctx context.Context, r OrderRequest) (*Order, error) {
 	o.happened("order.opened", now, r.Account, "", "")
 	err = s.docs.Create(ctx, o)
 	if err == nil {
-		s.wake(o)
 		return o, nil
 	}
 	if !errors.Is(err, store.ErrExists) {
@@ -210,13 +206,5 @@ func (s *Service) change(ctx context.Context, id string, decide func(*Order) err
 	if err != nil {
 		return nil, err
 	}
-	s.wake(o)
 	return o, nil
-}
-
-// wake tells the relay that an order owes something.
-func (s *Service) wake(o *Order) {
-	if s.cfg.Hub != nil && len(o.Pending) > 0 {
-		s.cfg.Hub.Tell(effect.Index, collection.Name, nil)
-	}
 }

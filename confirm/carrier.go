@@ -26,7 +26,8 @@ type Carrier[T any] struct {
 
 	// Moved adds what the carrier itself changes and owes with a step, in the same write.
 	Moved func(t *T, now time.Time)
-	// Told wakes who waits, after a write or a look; before is the state until then.
+	// Told wakes who waits, after a write or a look; before is the state until then. nil
+	// where nobody waits.
 	Told func(ctx context.Context, t *T, before State)
 	// Waiting is what the sweeper does with a document that is neither accepted nor
 	// over and whose time has not come; nil: nothing.
@@ -92,13 +93,19 @@ func (c *Carrier[T]) late(t *T) error {
 	return c.Expired
 }
 
+func (c *Carrier[T]) told(ctx context.Context, t *T, before State) {
+	if c.Told != nil {
+		c.Told(ctx, t, before)
+	}
+}
+
 // Change applies one decision to a document by compare-and-swap, tells who waits,
 // and returns the document as it then is, also beside an error. An expiry found on
 // the way is written, and the caller is told.
 func (c *Carrier[T]) Change(ctx context.Context, id string, decide func(*T, time.Time) error) (*T, error) {
 	t, before, err := c.change(ctx, id, decide)
 	if before != "" {
-		c.Told(ctx, t, before)
+		c.told(ctx, t, before)
 	}
 	return t, err
 }
@@ -164,7 +171,7 @@ func (c *Carrier[T]) Confirm(ctx context.Context, t *T, jws string) (*T, error) 
 		case err == nil && verified != nil:
 			return c.promptly(ctx, t, before, verified)
 		case before != "":
-			c.Told(ctx, t, before)
+			c.told(ctx, t, before)
 		}
 		if err != nil {
 			return nil, err
@@ -189,7 +196,7 @@ const patience = 150 * time.Millisecond
 
 // promptly does the act of a document that has just been accepted.
 func (c *Carrier[T]) promptly(ctx context.Context, t *T, before State, v *Verified) (*T, error) {
-	accepted := func() { c.Told(context.WithoutCancel(ctx), t, before) }
+	accepted := func() { c.told(context.WithoutCancel(ctx), t, before) }
 	late := time.AfterFunc(patience, accepted)
 	done, err := c.act(ctx, t, v)
 	if late.Stop() && err != nil {

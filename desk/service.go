@@ -8,8 +8,6 @@ import (
 
 	"certlink/confirm"
 	"certlink/internal/clock"
-	"certlink/internal/effect"
-	"certlink/internal/feed"
 	"certlink/internal/id"
 	"certlink/store"
 )
@@ -30,7 +28,6 @@ func DefaultTimes() Times {
 type Config struct {
 	Store  store.Store
 	Clock  clock.Clock
-	Hub    *feed.Hub
 	Engine *confirm.Engine
 	Times  Times
 	// MaxOpen bounds the open sessions of one account.
@@ -49,17 +46,10 @@ func New(c Config) *Service {
 	v.course = confirm.Carrier[Session]{
 		Engine: c.Engine, Clock: c.Clock, Record: sessionRecord(c.Store, c.Times), Retry: c.Times.Retry,
 		Of: func(s *Session) *confirm.Course { return &s.Course }, Steps: steps, Asks: Open,
-		Moved: (*Session).moved, Told: v.told,
+		Moved:   (*Session).moved,
 		Unknown: ErrUnknown, Over: ErrOver, Expired: ErrExpired,
 	}
 	return v
-}
-
-// told wakes the relay when a session owes something new.
-func (v *Service) told(_ context.Context, s *Session, before confirm.State) {
-	if s.State != before && len(s.Pending) > 0 {
-		v.Hub.Tell(effect.Index, collection, nil)
-	}
 }
 
 // Start makes the statement for the page that holds the browser secret, whose

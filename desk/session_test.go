@@ -11,7 +11,6 @@ import (
 	"certlink/desk"
 	"certlink/internal/clock"
 	"certlink/internal/fault"
-	"certlink/internal/feed"
 	"certlink/store"
 	"certlink/store/sqlite"
 	"certlink/trust"
@@ -94,7 +93,7 @@ func newWorld(t *testing.T) *world {
 
 // server is another process on the same store.
 func (w *world) server() *desk.Service {
-	return desk.New(desk.Config{Store: w.store, Clock: w.clock.Now, Hub: feed.NewHub(w.store), Engine: w.engine, Times: desk.DefaultTimes(), MaxOpen: 3})
+	return desk.New(desk.Config{Store: w.store, Clock: w.clock.Now, Engine: w.engine, Times: desk.DefaultTimes(), MaxOpen: 3})
 }
 
 func (w *world) start() *desk.Session {

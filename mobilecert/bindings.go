@@ -101,7 +101,6 @@ func (v *Bindings) Unbind(ctx context.Context, by Who, id string) (*Binding, err
 	if err != nil {
 		return nil, err
 	}
-	v.cfg.wake(bindingCollection.Name, &b.Owing)
 	return b, nil
 }
 
@@ -156,7 +155,6 @@ func (v *Bindings) create(ctx context.Context, b *Binding) (*Binding, error) {
 	for b.Slot = 1; ; {
 		err := v.docs.Create(ctx, b)
 		if err == nil {
-			v.cfg.wake(bindingCollection.Name, &b.Owing)
 			return b, nil
 		}
 		var dup *store.DuplicateError

@@ -146,9 +146,6 @@ func (v *Certificates) change(ctx context.Context, id string, decide func(*Certi
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, ErrCertificateUnknown
 	}
-	if err == nil {
-		v.cfg.wake(certificateCollection.Name, &c.Owing)
-	}
 	return c, err
 }
 

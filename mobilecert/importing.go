@@ -66,7 +66,6 @@ func (v *Certificates) Import(ctx context.Context, in Import) (*Certificate, err
 	if stored.Content != c.Content {
 		return nil, ErrCertificateKnown.Becausef("%s holds another certificate", c.ID)
 	}
-	v.cfg.wake(certificateCollection.Name, &stored.Owing)
 	return stored, nil
 }
 

@@ -96,7 +96,6 @@ func (v *Certificates) Issue(ctx context.Context, in Issuance) (*Certificate, er
 	case err != nil:
 		return nil, err
 	}
-	v.cfg.wake(certificateCollection.Name, &c.Owing)
 	return c, nil
 }
 

@@ -5,7 +5,6 @@ import (
 
 	"certlink/internal/clock"
 	"certlink/internal/effect"
-	"certlink/internal/feed"
 	"certlink/internal/seal"
 	"certlink/store"
 	"certlink/trust"
@@ -13,10 +12,8 @@ import (
 
 // Config is what the package's services are made of.
 type Config struct {
-	Store store.Store
-	Clock clock.Clock
-	// Hub wakes the relay when a document owes effects; may be nil.
-	Hub       *feed.Hub
+	Store     store.Store
+	Clock     clock.Clock
 	Seal      *seal.Ring
 	Catalogue *Catalogue
 	People    People
@@ -59,13 +56,6 @@ type Event struct {
 	// Evidence is the id of the signed statement that caused it, "" without one.
 	Evidence string `json:"evidence,omitempty"`
 	Note     string `json:"note,omitempty"`
-}
-
-// wake tells the relay that a document of the collection owes something.
-func (c *Config) wake(collection string, o *effect.Owing) {
-	if c.Hub != nil && len(o.Pending) > 0 {
-		c.Hub.Tell(effect.Index, collection, nil)
-	}
 }
 
 // owing is the value of the index that lists documents with pending effects.

@@ -72,7 +72,6 @@ func (v *Bindings) Succeed(ctx context.Context, in Succession) (*Binding, error)
 		if err != nil {
 			return nil, err
 		}
-		v.cfg.wake(bindingCollection.Name, &b.Owing)
 		if b.State == Active && b.Certificate.Content == bound.Content {
 			return b, nil
 		}

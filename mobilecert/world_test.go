@@ -15,7 +15,6 @@ import (
 	"certlink/confirm"
 	"certlink/internal/clock"
 	"certlink/internal/fault"
-	"certlink/internal/feed"
 	"certlink/internal/seal"
 	"certlink/store"
 	"certlink/store/sqlite"
@@ -133,7 +132,7 @@ func (w *world) start(s store.Store) *server {
 	w.t.Helper()
 	ring, err := seal.Parse("k1 MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 	check(w.t, err)
-	cfg := Config{Store: s, Clock: w.clock.Now, Hub: feed.NewHub(s), Seal: ring, Catalogue: w.cat, People: w.people, BindingsPerAccount: w.slots}
+	cfg := Config{Store: s, Clock: w.clock.Now, Seal: ring, Catalogue: w.cat, People: w.people, BindingsPerAccount: w.slots}
 	cfg.Products, err = NewProducts(w.cat, true, append(DemoProducts("huixin", w.issuer), w.products...)...)
 	check(w.t, err)
 	if w.grants != nil {

@@ -32,9 +32,9 @@ func (p *Program) openApplications(origin string, people mobilecert.People, cert
 	if err != nil {
 		return err
 	}
-	p.faces = identity.New(identity.Config{Store: p.Store, Clock: p.Clock, Hub: p.hub, Seal: p.Ring, Checker: checker, Log: p.Log})
+	p.faces = identity.New(identity.Config{Store: p.Store, Clock: p.Clock, Seal: p.Ring, Checker: checker, Log: p.Log})
 	p.Applications = application.New(application.Config{
-		Store: p.Store, Clock: p.Clock, Hub: p.hub, Seal: p.Ring, Catalogue: p.Catalogue, People: people,
+		Store: p.Store, Clock: p.Clock, Seal: p.Ring, Catalogue: p.Catalogue, People: people,
 		Uploads: p.uploads, Faces: p.faces, Orders: p.Orders, Certificates: certificates, Log: audit.New(p.Store).Carry,
 	})
 	p.Told(application.SubjectKind, p.Applications.CarryOrder)

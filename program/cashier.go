@@ -144,7 +144,7 @@ func (p *Program) openCashier(origin string) error {
 		p.subjects = map[string]push.Handler{}
 	}
 	p.Orders, err = cashier.New(cashier.Config{
-		Store: p.Store, Clock: p.Clock, Hub: p.hub, Log: p.Log, Providers: providers,
+		Store: p.Store, Clock: p.Clock, Log: p.Log, Providers: providers,
 		Life: time.Duration(p.Settings.Cashier.OrderDays) * 24 * time.Hour,
 	})
 	if err == nil {

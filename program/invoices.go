@@ -11,7 +11,7 @@ import (
 // openInvoices wires what follows a paid order. Outside demo mode reviewers bring the
 // files: an issuer of the operator's is another invoice.Issuer.
 func (p *Program) openInvoices() {
-	c := invoice.Config{Store: p.Store, Clock: p.Clock, Hub: p.hub, Seal: p.Ring, Orders: p.Orders, Uploads: p.uploads,
+	c := invoice.Config{Store: p.Store, Clock: p.Clock, Seal: p.Ring, Orders: p.Orders, Uploads: p.uploads,
 		Days: p.Settings.Cashier.InvoiceDays, Log: p.Log}
 	if p.Settings.Demo {
 		c.Issuer = sample.Issuer{}

@@ -144,7 +144,7 @@ func (p *Program) Open(ctx context.Context, origin string) (err error) {
 
 	p.hub = feed.NewHub(p.Store)
 	p.uploads = upload.New(p.Store, p.Clock, p.Ring)
-	config := mobilecert.Config{Store: p.Store, Clock: p.Clock, Hub: p.hub, Seal: p.Ring, Catalogue: p.Catalogue,
+	config := mobilecert.Config{Store: p.Store, Clock: p.Clock, Seal: p.Ring, Catalogue: p.Catalogue,
 		People: People{p.Accounts}, BindingsPerAccount: s.BindingsEach}
 	if config.Products, err = p.products(); err != nil {
 		return err

@@ -42,10 +42,10 @@ type renewing struct {
 // openRenewal wires renewal and extension, and gives their purposes.
 func (p *Program) openRenewal(c mobilecert.Config, certificates *mobilecert.Certificates, bindings *mobilecert.Bindings) []confirm.Purpose {
 	s := &p.Settings
-	p.Bids = bids.New(bids.Config{Store: p.Store, Clock: p.Clock, Hub: p.hub, Catalogue: p.Catalogue, Certificates: certificates, Bindings: bindings,
+	p.Bids = bids.New(bids.Config{Store: p.Store, Clock: p.Clock, Catalogue: p.Catalogue, Certificates: certificates, Bindings: bindings,
 		Grace: days(s.BidGraceDays)})
 	p.Renewals = renewal.New(renewal.Config{
-		Store: p.Store, Clock: p.Clock, Hub: p.hub, Catalogue: p.Catalogue, Certificates: certificates, Bindings: bindings,
+		Store: p.Store, Clock: p.Clock, Catalogue: p.Catalogue, Certificates: certificates, Bindings: bindings,
 		Bids: p.Bids, Faces: p.faces, Orders: till{p}, Site: p.site, Terms: p.renewalTerms(c.Products),
 		Window: renewal.Window{Before: days(s.RenewDaysBefore), After: days(s.RenewDaysAfter)},
 	})

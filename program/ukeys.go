@@ -11,7 +11,7 @@ import (
 
 // openDesk wires what carries statements to U-Keys.
 func (p *Program) openDesk() {
-	p.desk = desk.New(desk.Config{Store: p.Store, Clock: p.Clock, Hub: p.hub, Engine: p.engine, Times: desk.DefaultTimes(), MaxOpen: 20})
+	p.desk = desk.New(desk.Config{Store: p.Store, Clock: p.Clock, Engine: p.engine, Times: desk.DefaultTimes(), MaxOpen: 20})
 }
 
 // demoUKey certifies the bridge's software tokens in demo mode; nil otherwise.

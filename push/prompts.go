@@ -7,7 +7,6 @@ import (
 
 	"certlink/confirm"
 	"certlink/internal/clock"
-	"certlink/internal/effect"
 	"certlink/internal/feed"
 	"certlink/store"
 )
@@ -320,8 +319,5 @@ func (v *Prompts) tell(ctx context.Context, p *Prompt) {
 	v.Hub.Tell(promptCollection, p.ID, p)
 	if p.State != confirm.StateAccepted && p.State != PromptWaiting && p.State != confirm.StateCollapsed {
 		_ = v.Phones.Ring(ctx, p.Device)
-	}
-	if len(p.Pending) > 0 {
-		v.Hub.Tell(effect.Index, promptCollection, nil)
 	}
 }

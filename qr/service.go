@@ -74,12 +74,9 @@ func New(c Config) *Service {
 	return v
 }
 
-// told wakes who waits for a session, and the relay when it owes something new.
-func (v *Service) told(_ context.Context, s *Session, before confirm.State) {
+// told wakes who waits for a session.
+func (v *Service) told(_ context.Context, s *Session, _ confirm.State) {
 	v.Hub.Tell(collection, s.ID, s)
-	if before != s.State && len(s.Pending) > 0 {
-		v.Hub.Tell(effect.Index, collection, nil)
-	}
 }
 
 // StartInput is a request to show a code.

@@ -85,7 +85,7 @@ func (s *Service) Erase(ctx context.Context, terms retain.Terms) error {
 	limit := now.Add(-terms.Idle)
 	q := store.Query{Index: retain.Index, Prefix: store.KeyPrefix("idle"), Below: retain.Idle(limit), Limit: 100}
 	return s.titles.Walk(ctx, q, func(d *titles) error {
-		d, err := s.titles.Update(ctx, d.Organisation, func(d *titles) error {
+		_, err := s.titles.Update(ctx, d.Organisation, func(d *titles) error {
 			if d.waits() == "" || d.waits() >= retain.Idle(limit) {
 				return store.ErrUnchanged
 			}
@@ -100,9 +100,6 @@ func (s *Service) Erase(ctx context.Context, terms retain.Terms) error {
 			}))
 			return nil
 		})
-		if err == nil && s.cfg.Hub != nil && len(d.Pending) > 0 {
-			s.cfg.Hub.Tell(effect.Index, titlesCollection.Name, nil)
-		}
 		return err
 	})
 }

@@ -10,7 +10,6 @@ import (
 	"certlink/cashier"
 	"certlink/internal/clock"
 	"certlink/internal/effect"
-	"certlink/internal/feed"
 	"certlink/internal/retain"
 	"certlink/internal/seal"
 	"certlink/internal/upload"
@@ -53,7 +52,6 @@ type Issuer interface {
 type Config struct {
 	Store   store.Store
 	Clock   clock.Clock
-	Hub     *feed.Hub
 	Seal    *seal.Ring
 	Orders  Orders
 	Uploads *upload.Store
@@ -220,7 +218,6 @@ func (s *Service) Apply(ctx context.Context, by cashier.Who, order string, f For
 	if err != nil {
 		return nil, err
 	}
-	s.wake(v)
 	return v, s.remember(ctx, c.Order.Organisation, by.Account, f.Title, f.Recipient)
 }
 
@@ -312,12 +309,5 @@ func (s *Service) change(ctx context.Context, id string, decide func(*Invoice) e
 	if err != nil {
 		return nil, err
 	}
-	s.wake(v)
 	return v, nil
-}
-
-func (s *Service) wake(v *Invoice) {
-	if s.cfg.Hub != nil && len(v.Pending) > 0 {
-		s.cfg.Hub.Tell(effect.Index, collection.Name, nil)
-	}
 }

@@ -12,7 +12,6 @@ import (
 	"certlink/confirm"
 	"certlink/internal/clock"
 	"certlink/internal/effect"
-	"certlink/internal/feed"
 	"certlink/internal/id"
 	"certlink/internal/retain"
 	"certlink/internal/seal"
@@ -32,7 +31,6 @@ type Orders interface {
 type Config struct {
 	Store     store.Store
 	Clock     clock.Clock
-	Hub       *feed.Hub // wakes the relay; may be nil
 	Seal      *seal.Ring
 	Catalogue *mobilecert.Catalogue
 	People    mobilecert.People
@@ -137,7 +135,6 @@ func (s *Service) Create(ctx context.Context, by mobilecert.Who, product, terms 
 	if err := s.docs.Create(ctx, a); err != nil {
 		return nil, err
 	}
-	s.wake(a)
 	return a, nil
 }
 
@@ -217,7 +214,6 @@ func (s *Service) change(ctx context.Context, id string, decide func(*Applicatio
 	if err != nil {
 		return nil, err
 	}
-	s.wake(a)
 	return a, nil
 }
 
@@ -227,11 +223,4 @@ func (s *Service) write(a *Application, f *Form) (err error) {
 	a.Holder, a.Organisation, a.TouchedAt = f.Holder, f.Organisation, &now
 	a.Sealed, err = sealForm(s.cfg.Seal, a.ID, f)
 	return err
-}
-
-// wake tells the relay that an application owes something.
-func (s *Service) wake(a *Application) {
-	if s.cfg.Hub != nil && len(a.Pending) > 0 {
-		s.cfg.Hub.Tell(effect.Index, collection.Name, nil)
-	}
 }

@@ -122,7 +122,7 @@ func (p *Acknowledge) Check(ctx context.Context, s *confirm.Statement, signer co
 // Act writes the acknowledgement beside the list that it is for.
 func (p *Acknowledge) Act(ctx context.Context, a *confirm.Accepted) (*confirm.Result, error) {
 	s, content := a.Statement, a.Signer.Certificate.ContentID()
-	g, err := p.ledger.guards.Update(ctx, content, func(g *Guard) error {
+	_, err := p.ledger.guards.Update(ctx, content, func(g *Guard) error {
 		if g.Acknowledged != nil && g.Acknowledged.Statement == s.ID {
 			return store.ErrUnchanged
 		}
@@ -143,7 +143,6 @@ func (p *Acknowledge) Act(ctx context.Context, a *confirm.Accepted) (*confirm.Re
 	if err != nil {
 		return nil, err
 	}
-	p.ledger.wake(guardCollection.Name, &g.Owing)
 	return acknowledged(s)
 }
 

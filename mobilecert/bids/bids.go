@@ -9,7 +9,6 @@ import (
 
 	"certlink/internal/clock"
 	"certlink/internal/effect"
-	"certlink/internal/feed"
 	"certlink/mobilecert"
 	"certlink/store"
 )
@@ -18,7 +17,6 @@ import (
 type Config struct {
 	Store        store.Store
 	Clock        clock.Clock
-	Hub          *feed.Hub // may be nil
 	Catalogue    *mobilecert.Catalogue
 	Certificates *mobilecert.Certificates
 	Bindings     *mobilecert.Bindings
@@ -52,12 +50,6 @@ func New(c Config) *Ledger {
 func Collections() []store.Collection {
 	return []store.Collection{entryRecord(nil).Declare(entryCollection), guardRecord(nil).Declare(guardCollection),
 		rehearsalRecord(nil).Declare(rehearsalCollection)}
-}
-
-func (l *Ledger) wake(collection string, o *effect.Owing) {
-	if l.cfg.Hub != nil && len(o.Pending) > 0 {
-		l.cfg.Hub.Tell(effect.Index, collection, nil)
-	}
 }
 
 func owing(o *effect.Owing) string {

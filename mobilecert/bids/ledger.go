@@ -59,7 +59,6 @@ func (l *Ledger) Record(ctx context.Context, system string, r Report) (e *Entry,
 		e.happened("bid.recorded", now, system, Event{OpensAt: &opens})
 		err = l.entries.Create(ctx, e)
 		if err == nil {
-			l.wake(entryCollection.Name, &e.Owing)
 			return e, true, nil
 		}
 		if !errors.Is(err, store.ErrExists) {
@@ -82,7 +81,6 @@ func (l *Ledger) Record(ctx context.Context, system string, r Report) (e *Entry,
 	if err != nil { // closed, or written for another certificate, meanwhile
 		return nil, false, errors.Join(err, l.forget(ctx, h.certificate, id))
 	}
-	l.wake(entryCollection.Name, &e.Owing)
 	return e, false, nil
 }
 
@@ -101,7 +99,6 @@ func (l *Ledger) Close(ctx context.Context, system, external, reason string) (*E
 	if err != nil {
 		return nil, err
 	}
-	l.wake(entryCollection.Name, &e.Owing)
 	return e, l.forget(ctx, e.Certificate, e.ID)
 }
 

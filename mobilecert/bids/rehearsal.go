@@ -121,9 +121,6 @@ func (l *Ledger) Answer(ctx context.Context, device, rehearsal string, plain []b
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, ErrRehearsal
 	}
-	if err == nil {
-		l.wake(rehearsalCollection.Name, &r.Owing)
-	}
 	return r, err
 }
 

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"certlink/internal/clock"
-	"certlink/internal/effect"
-	"certlink/internal/feed"
 	"certlink/internal/id"
 	"certlink/internal/seal"
 	"certlink/store"
@@ -22,7 +20,6 @@ import (
 type Config struct {
 	Store store.Store
 	Clock clock.Clock
-	Hub   *feed.Hub // wakes the relay; may be nil
 	Seal  *seal.Ring
 	// Checker is the service that is asked; nil where there is none.
 	Checker Checker
@@ -200,9 +197,6 @@ func (s *Service) change(ctx context.Context, id string, decide func(*Check) err
 	c, err := s.checks.Update(ctx, id, decide)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, ErrCheckUnknown
-	}
-	if err == nil && s.cfg.Hub != nil && len(c.Pending) > 0 {
-		s.cfg.Hub.Tell(effect.Index, checks.Name, nil)
 	}
 	return c, err
 }

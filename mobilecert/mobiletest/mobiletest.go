@@ -15,7 +15,6 @@ import (
 	"certlink/confirm"
 	"certlink/internal/clock"
 	"certlink/internal/fault"
-	"certlink/internal/feed"
 	"certlink/internal/seal"
 	"certlink/mobilecert"
 	"certlink/store"
@@ -101,7 +100,7 @@ func (w *World) Start(s store.Store, more func(*Server) []confirm.Purpose) *Serv
 	Check(w.T, err)
 	products, err := mobilecert.NewProducts(w.Cat, true, mobilecert.DemoProducts("huixin", w.Issuer)...)
 	Check(w.T, err)
-	cfg := mobilecert.Config{Store: s, Clock: w.Clock.Now, Hub: feed.NewHub(s), Seal: ring, Catalogue: w.Cat, People: w.People,
+	cfg := mobilecert.Config{Store: s, Clock: w.Clock.Now, Seal: ring, Catalogue: w.Cat, People: w.People,
 		Products: products, BindingsPerAccount: 3}
 	v := &Server{World: w, Store: s, Config: cfg, Certificates: mobilecert.NewCertificates(cfg), Bindings: mobilecert.NewBindings(cfg)}
 	purposes := append(more(v), mobilecert.NewBind(v.Config, v.Bindings), mobilecert.NewEnroll(v.Config, v.Certificates))

@@ -8,8 +8,6 @@ import (
 
 	"certlink/confirm"
 	"certlink/internal/clock"
-	"certlink/internal/effect"
-	"certlink/internal/feed"
 	"certlink/internal/id"
 	"certlink/mobilecert"
 	"certlink/mobilecert/bids"
@@ -59,7 +57,6 @@ type Orders interface {
 type Config struct {
 	Store        store.Store
 	Clock        clock.Clock
-	Hub          *feed.Hub // may be nil
 	Catalogue    *mobilecert.Catalogue
 	Certificates *mobilecert.Certificates
 	Bindings     *mobilecert.Bindings
@@ -130,7 +127,6 @@ func (v *Service) create(ctx context.Context, by mobilecert.Who, c *mobilecert.C
 	if err := v.docs.Create(ctx, r); err != nil {
 		return nil, err
 	}
-	v.wake(r)
 	return r, nil
 }
 
@@ -263,13 +259,5 @@ func (v *Service) change(ctx context.Context, id string, decide func(*Renewal) e
 	if err != nil {
 		return nil, err
 	}
-	v.wake(r)
 	return r, nil
-}
-
-// wake tells the relay that a renewal owes something.
-func (v *Service) wake(r *Renewal) {
-	if v.cfg.Hub != nil && len(r.Pending) > 0 {
-		v.cfg.Hub.Tell(effect.Index, collection.Name, nil)
-	}
 }

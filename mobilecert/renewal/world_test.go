@@ -12,6 +12,7 @@ import (
 	"certlink/confirm"
 	"certlink/internal/effect"
 	"certlink/internal/fault"
+	"certlink/internal/feed"
 	"certlink/mobilecert"
 	"certlink/mobilecert/bids"
 	"certlink/mobilecert/identity"
@@ -95,7 +96,7 @@ func (w *world) start(s store.Store) *process {
 		v.Config.Grants = map[string]mobilecert.Grants{renewal.SubjectKind: p.renewals}
 		return []confirm.Purpose{bids.NewAcknowledge(p.ledger), renewal.NewExtend(p.renewals), renewal.NewReplace(p.renewals)}
 	})
-	hub := p.Config.Hub
+	hub := feed.NewHub(s)
 	p.prompts = push.NewPrompts(push.PromptsConfig{
 		Store: s, Clock: w.Clock.Now, Hub: hub, Engine: p.Engine, Phones: push.NewPhones(s, w.Clock.Now, hub, nil), Times: push.DefaultPromptTimes(),
 		DeviceName: func(context.Context, string) (string, error) { return "李娜的手机", nil },
