@@ -135,7 +135,7 @@ function Shell({ config }: { config: Config | undefined }) {
             </Note>
           </div>
         )}
-        {!deciding && <Arrived phone={phone} />}
+        {!deciding && <Arrived phone={phone} listed={route.place === 'inbox'} />}
         <Place route={route} config={config} />
       </main>
       {!deciding && (
@@ -162,16 +162,18 @@ function Shell({ config }: { config: Config | undefined }) {
 
 // What came while the app was open, wherever its holder is just now. Nothing opens
 // by itself: a page that changes under the thumb gets a tap that was meant for
-// another.
-function Arrived({ phone }: { phone: Phone }) {
+// another. Where the page lists it anyway, that is enough.
+function Arrived({ phone, listed }: { phone: Phone; listed: boolean }) {
   const [seen, setSeen] = useState(0)
   const { count, id } = phone.news
   const open = id !== undefined && phone.open.some((r) => r.session === id)
   const shown = count > seen && open
   useEffect(() => {
-    if (shown) announce(t('arrived'))
-  }, [shown, id])
-  if (!shown) return null
+    if (!shown) return
+    announce(t('arrived'))
+    if (listed) setSeen(count)
+  }, [shown, id, listed])
+  if (!shown || listed) return null
   return (
     <div class="arrived" data-testid="arrived">
       <Note>

@@ -270,7 +270,7 @@ function Statement({ c, fits, onConfirm, onStep }: StatementProps) {
         </Note>
       )}
       {!none && <Digits c={c} />}
-      {hints.some((h) => h.kind === 'first_time') && (
+      {!none && hints.some((h) => h.kind === 'first_time') && (
         <p class="hint-first" data-testid="hint-first">
           {t('first')}
         </p>

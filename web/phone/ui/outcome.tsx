@@ -34,6 +34,7 @@ function endOf(c: Confirming): End {
     case 'failed':
       return { tone: 'bad', icon: 'stop', title: t('failed'), text: (failure && either(failure.title_zh, failure.title_en)) || t('failedMeaning') }
     case 'rejected':
+      if (c.view.reason?.code === 'no_certificate') return { tone: 'plain', icon: 'certificate', title: t('endedWithout'), text: t('endedWithoutText', { provider: providerName(c.provider) }) }
       return c.notMeSaid || c.view.reason?.code === 'not_me' ? { tone: 'plain', icon: 'stop', title: t('reported'), text: t('reportedMeaning') } : { tone: 'plain', icon: 'close', title: t('rejected'), text: t('rejectedMeaning') }
     case 'cancelled':
       return { tone: 'plain', icon: 'close', title: t('cancelled'), text: t('cancelledMeaning') }

@@ -3,7 +3,7 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { asProblem, type Problem } from '../../shared/problem'
-import { Button, Note, ProblemNote, Waiting, announce } from '../../shared/ui'
+import { Button, Note, ProblemCode, ProblemNote, Waiting, announce } from '../../shared/ui'
 import { weakPin } from '../core/wrap'
 import { t } from '../words/pin'
 import { Head } from './bits'
@@ -78,7 +78,7 @@ function EnterPin(p: EnterProps) {
       <div class="pin-say">
         {p.already && !problem && <Note>{t('alreadySet')}</Note>}
         {!problem && !p.already && p.left !== undefined && p.left < 5 && <Tries left={p.left} />}
-        {problem && (problem.code === 'pin_wrong' ? <Tries left={problem.triesLeft} wrong /> : <ProblemNote problem={problem} />)}
+        {problem && (problem.code === 'pin_wrong' ? <Tries left={problem.triesLeft} wrong /> : <PinProblem problem={problem} />)}
       </div>
       <PinPad busy={busy} onDone={(pin) => void enter(pin)} />
       <p class="centre">
@@ -87,6 +87,17 @@ function EnterPin(p: EnterProps) {
         </Button>
       </p>
     </section>
+  )
+}
+
+// What was typed is gone by now, though a page without an answer otherwise keeps it.
+function PinProblem({ problem }: { problem: Problem }) {
+  if (problem.code !== 'offline' && problem.code !== 'slow') return <ProblemNote problem={problem} />
+  return (
+    <Note tone="warn" live testid="problem">
+      <p>{t('unanswered')}</p>
+      <ProblemCode problem={problem} />
+    </Note>
   )
 }
 
@@ -177,7 +188,7 @@ export function ChoosePin(p: ChooseProps) {
             <p>{t('repeatWrong')}</p>
           </Note>
         )}
-        {p.problem && <ProblemNote problem={p.problem} />}
+        {p.problem && <PinProblem problem={p.problem} />}
       </div>
       <PinPad key={first ? 'again' : 'first'} busy={p.busy} onDone={done} />
     </section>
@@ -221,7 +232,7 @@ export function ChangePin(p: { onDone: () => void; onCancel: () => void; onForgo
   return (
     <section class="view view-pin">
       <Head title={t('current')} backTo={p.onCancel} backText={t('cancel')} />
-      <div class="pin-say">{problem && (problem.code === 'pin_wrong' ? <Tries left={problem.triesLeft} wrong /> : <ProblemNote problem={problem} />)}</div>
+      <div class="pin-say">{problem && (problem.code === 'pin_wrong' ? <Tries left={problem.triesLeft} wrong /> : <PinProblem problem={problem} />)}</div>
       <PinPad busy={busy} onDone={(pin) => void check(pin)} />
       <p class="centre">
         <Button kind="quiet" onClick={p.onForgot}>

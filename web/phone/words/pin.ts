@@ -4,6 +4,7 @@ export const t = dictionary(
   {
     enter: '输入 PIN 码确认',
     enterWrap: '输入 PIN 码',
+    unanswered: '服务器没有答复。请检查网络，然后重新输入 PIN 码。',
     first: '设置 6 位 PIN 码',
     firstNote: 'PIN 码保护本机的证书密钥，每次确认都要输入。请不要用生日或手机号中的数字，也不要告诉任何人。',
     firstNote2: '连续输错 5 次会永久锁定，本机证书需要重新领取。',
@@ -43,6 +44,7 @@ export const t = dictionary(
   {
     enter: 'Enter your PIN to confirm',
     enterWrap: 'Enter your PIN',
+    unanswered: 'The server did not answer. Check the network, then enter the PIN again.',
     first: 'Choose a PIN of 6 digits',
     firstNote: 'The PIN protects the keys on this phone and is asked for at each confirmation. Do not take it from a birthday or phone number, and tell it to nobody.',
     firstNote2: 'After 5 wrong PINs in a row it locks for good, and the certificates have to be collected anew.',
