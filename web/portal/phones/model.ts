@@ -1,5 +1,7 @@
 // The shapes of phones, as the OpenAPI document has them.
+import { visible } from '../../shared/format'
 import type { Candidate, NamedProvider, Page } from '../../shared/model'
+import { f } from './words'
 
 export interface Held {
   id?: string
@@ -29,4 +31,9 @@ export interface OwnedPhone {
 
 export interface OwnedPhones extends Page<OwnedPhone> {
   account: Candidate
+}
+
+// The phone app says what it runs on; in a browser it is the web app.
+export function platformName(p: OwnedPhone): string {
+  return p.platform === 'web' ? f('web') : visible(p.platform)
 }

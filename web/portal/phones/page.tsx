@@ -8,7 +8,7 @@ import { Cell, List, usePages } from '../list'
 import { href } from '../router'
 import { useApp } from '../state'
 import { providerName, w } from '../words'
-import type { Held, OwnedPhone, OwnedPhones } from './model'
+import { type Held, type OwnedPhone, type OwnedPhones, platformName } from './model'
 import { RemoveDialog } from './remove'
 import { f } from './words'
 
@@ -39,8 +39,8 @@ export function Phones({ id, own }: { id: string; own?: boolean }) {
       loading={f('loading')}
       failed={f('failed')}
       columns={[
-        { head: f('phone'), cell: (p) => <Cell strong={visible(p.name)} sub={[p.platform && visible(p.platform), <span class="nums">{f('registered', { at: date(p.created_at) })}</span>]} /> },
-        { head: f('holds'), class: 'col-certificate', cell: (p) => <Holds phone={p} /> },
+        { head: f('phone'), cell: (p) => <Cell strong={visible(p.name)} sub={[platformName(p), <span class="nums">{f('registered', { at: date(p.created_at) })}</span>]} /> },
+        { head: f('holds'), class: 'col-holds', cell: (p) => <Holds phone={p} /> },
         { head: f('seen'), class: 'nums nowrap', cell: (p) => dateTime(p.seen_at) },
         {
           head: f('state'),

@@ -9,7 +9,7 @@ import { OpenBids } from '../renew/guard'
 import type { Guard } from '../renew/model'
 import { call } from '../state'
 import { w } from '../words'
-import type { OwnedPhone } from './model'
+import { type OwnedPhone, platformName } from './model'
 import { HeldLine } from './page'
 import { f } from './words'
 
@@ -50,7 +50,7 @@ export function RemoveDialog({ phone: p, told, onClose, onDone }: Props) {
       <div class="stack">
         <p>
           <strong>{visible(p.name)}</strong>
-          {p.platform && <span class="cell-sub">{visible(p.platform)}</span>}
+          {p.platform && <span class="cell-sub">{platformName(p)}</span>}
         </p>
         <Note tone="warn">
           <p>{f('removeText')}</p>
