@@ -90,6 +90,11 @@ func TestPromptsReachThePhone(t *testing.T) {
 			app.click("tab-inbox")
 			app.click("inbox-item")
 			if yes {
+				// The code runs out meanwhile; what waits on the phone does not.
+				portal.waits = 2 * time.Minute
+				portal.attribute("session-state", "data-state", "expired")
+				portal.waits = 0
+				portal.see("sent")
 				app.chooseAndConfirm("李娜")
 				app.typePIN(programtest.DemoPIN)
 				app.attribute("result", "data-state", "confirmed")

@@ -384,10 +384,11 @@ function CodeDialog({ kind, title, form, change, provider, onClose, onBound }: C
   const byPrompt = prompt?.state === 'confirmed'
   const result = byPrompt ? prompt.result : running.session?.result
 
-  // Done by one way, it is not asked by the other any more.
+  // Done by one way, it is not asked by the other any more. A code that has run out does
+  // nothing to what waits on the phone, which has more time.
   useEffect(() => {
     if (byPrompt) void running.cancel().catch(() => undefined)
-    else if (state && state !== 'created') sending.stop()
+    else if (state && state !== 'created' && state !== 'expired') sending.stop()
   }, [byPrompt, state])
 
   const leave = () => {
@@ -423,7 +424,7 @@ function CodeDialog({ kind, title, form, change, provider, onClose, onBound }: C
       ) : (
         <>
           {/* It stays when the code has expired. */}
-          {!coded && <SentNote sending={sending} />}
+          {!coded && <SentNote sending={sending} alone />}
           <SessionPanel
             running={running}
             purpose="bind"

@@ -20,6 +20,7 @@ const say = dictionary(
     sendOf: '发送到手机（序列号尾号 {tail}）',
     sent: '已发送，请在手机上确认',
     sentText: '请在“{device}”的“待确认”中核对，输入 PIN 码。二维码仍可使用。',
+    sentAlone: '请在“{device}”的“待确认”中核对，输入 PIN 码。',
     waits: '已发送，手机暂时不会提示',
     waitsText: '“{device}”刚拒绝过，或正在处理另一个请求，{time} 之后才会提示。也可以直接扫码。',
     accepted: '手机已确认，正在处理',
@@ -33,6 +34,7 @@ const say = dictionary(
     sendOf: 'Send to the phone (serial number ending {tail})',
     sent: 'Sent. Confirm on the phone',
     sentText: 'Check it under “Waiting” on “{device}” and enter the PIN. The code can still be scanned.',
+    sentAlone: 'Check it under “Waiting” on “{device}” and enter the PIN.',
     waits: 'Sent; the phone does not show it yet',
     waitsText: '“{device}” has just said no or is busy with another request; it is asked after {time}. Or scan the code.',
     accepted: 'Confirmed on the phone, being carried out',
@@ -139,7 +141,8 @@ function told(p: Prompt): string {
   return p.state === 'rejected' ? say('rejected') : say('expired')
 }
 
-export function SentNote({ sending: s }: { sending: Sending }) {
+// alone: there is no code beside it any more.
+export function SentNote({ sending: s, alone }: { sending: Sending; alone?: boolean }) {
   if (s.problem) return <ProblemNote problem={s.problem} meaning={say('notSent')} />
   const p = s.prompt
   if (!p) return null
@@ -169,7 +172,7 @@ export function SentNote({ sending: s }: { sending: Sending }) {
     default:
       return (
         <Note title={say('sent')} live testid="sent">
-          <p>{say('sentText', { device })}</p>
+          <p>{say(alone ? 'sentAlone' : 'sentText', { device })}</p>
         </Note>
       )
   }

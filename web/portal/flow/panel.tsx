@@ -61,7 +61,7 @@ function heading(r: Running, stage: Stage, purpose: Start['purpose'], handheld: 
   const s = r.session as QRSession
   if (s.state === 'confirmed') return purpose === 'bind' ? f('confirmedBind') : purpose === 'extend' ? f('confirmedExtend') : f('confirmedEnroll')
   if (isNotMe(s)) return f('notMeTitle')
-  if (s.state === 'rejected') return f('rejectedTitle')
+  if (s.state === 'rejected') return f(s.reason?.code === 'no_certificate' ? 'noneTitle' : 'rejectedTitle')
   if (s.state === 'expired') return f('expiredTitle')
   if (s.state === 'cancelled') return f('cancelledTitle')
   return f('failedTitle')
