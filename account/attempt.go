@@ -30,7 +30,7 @@ func attemptRecord(s store.Store) store.Record[attempt] {
 	return store.Record[attempt]{Store: s, Collection: attempts,
 		ID: func(a *attempt) string { return a.ID },
 		Index: func(a *attempt) map[string]string {
-			return map[string]string{"until": store.TimeKey(a.Forget), effect.Index: owing(&a.Owing)}
+			return map[string]string{"until": store.TimeKey(a.Forget), effect.Index: a.Place()}
 		}}
 }
 

@@ -53,7 +53,7 @@ func deviceRecord(s store.Store) store.Record[storedDevice] {
 		ID: func(d *storedDevice) string { return d.ID },
 		// The name is not indexed: nobody looks for a stranger's phone by name.
 		Index: func(d *storedDevice) map[string]string {
-			return map[string]string{seal.StaleIndex: devicePlaces.Keys(d), effect.Index: owing(&d.Owing)}
+			return map[string]string{seal.StaleIndex: devicePlaces.Keys(d), effect.Index: d.Place()}
 		}}
 }
 

@@ -53,7 +53,7 @@ type importRecord struct {
 func importsRecord(s store.Store) store.Record[importRecord] {
 	return store.Record[importRecord]{Store: s, Collection: imports,
 		ID:    func(r *importRecord) string { return r.ID },
-		Index: func(r *importRecord) map[string]string { return map[string]string{effect.Index: owing(&r.Owing)} }}
+		Index: func(r *importRecord) map[string]string { return map[string]string{effect.Index: r.Place()} }}
 }
 
 // columns maps the headers people write, folded, to the fields of a Person.

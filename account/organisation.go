@@ -41,7 +41,7 @@ func organisationRecord(s store.Store) store.Record[Organisation] {
 	return store.Record[Organisation]{Store: s, Collection: organisations, Memo: store.NewMemo(memoBytes, (*Organisation).clone),
 		ID: func(o *Organisation) string { return o.ID },
 		Index: func(o *Organisation) map[string]string {
-			return map[string]string{"code": o.CreditCode, "name": searchName(o.Name), effect.Index: owing(&o.Owing)}
+			return map[string]string{"code": o.CreditCode, "name": searchName(o.Name), effect.Index: o.Place()}
 		}}
 }
 

@@ -19,7 +19,7 @@ func accountRecord(s store.Store) store.Record[stored] {
 		Index: func(a *stored) map[string]string {
 			ix := map[string]string{
 				"name":       store.Key(a.OrganisationID, searchName(a.Name)),
-				effect.Index: owing(&a.Owing),
+				effect.Index: a.Place(),
 				// Every login is unique, those with a slash by what they are made of.
 				"login":         a.Login,
 				seal.StaleIndex: accountPlaces.Keys(a),

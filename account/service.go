@@ -212,14 +212,6 @@ func New(c Config) (*Service, error) {
 // Close ends the fetching of issuers' keys.
 func (s *Service) Close() { s.stop() }
 
-// owing is the value of the index that lists documents with pending effects.
-func owing(o *effect.Owing) string {
-	if len(o.Pending) == 0 {
-		return ""
-	}
-	return store.TimeKey(o.Pending[0].At)
-}
-
 // Sweep deletes what time has ended: sessions, forgotten sign-in attempts, used
 // quotas. It may run on several servers at once. It returns how many it deleted.
 func (s *Service) Sweep(ctx context.Context) (int, error) {

@@ -45,7 +45,7 @@ func tokenRecord(s store.Store) store.Record[apiToken] {
 	return store.Record[apiToken]{Store: s, Collection: tokens,
 		ID: func(t *apiToken) string { return t.ID },
 		Index: func(t *apiToken) map[string]string {
-			return map[string]string{"token": t.Token, "account": store.Key(t.Account, store.TimeKey(t.CreatedAt)), effect.Index: owing(&t.Owing)}
+			return map[string]string{"token": t.Token, "account": store.Key(t.Account, store.TimeKey(t.CreatedAt)), effect.Index: t.Place()}
 		}}
 }
 

@@ -81,9 +81,7 @@ func record(s store.Store) store.Record[Order] {
 			if a := o.offline(); o.State == Open && a != nil && a.State == Waiting {
 				ix["transfer"] = store.TimeKey(a.At)
 			}
-			if len(o.Pending) > 0 {
-				ix[effect.Index] = store.TimeKey(o.Pending[0].At)
-			}
+			ix[effect.Index] = o.Place()
 			return ix
 		}}
 }

@@ -75,9 +75,7 @@ func (k *Course) Fail(code string, extra map[string]any) {
 // look next, and effect.Index.
 func (k *Course) Index(keep time.Duration) map[string]string {
 	ix := map[string]string{"due": store.TimeKey(k.due(keep))}
-	if len(k.Pending) > 0 {
-		ix[effect.Index] = store.TimeKey(k.Pending[0].At)
-	}
+	ix[effect.Index] = k.Place()
 	return ix
 }
 

@@ -172,7 +172,7 @@ func bindingRecord(s store.Store) store.Record[Binding] {
 	return store.Record[Binding]{Store: s, Collection: bindingCollection.Name, Memo: store.NewMemo(bindingMemo, (*Binding).clone).Written(),
 		ID: func(b *Binding) string { return b.ID },
 		Index: func(b *Binding) map[string]string {
-			ix := map[string]string{effect.Index: owing(&b.Owing)}
+			ix := map[string]string{effect.Index: b.Place()}
 			if b.State == Active {
 				ix["certificate"] = b.Certificate.Content
 				ix["slot"] = slotKey(b.Account.ID, b.Slot)

@@ -216,7 +216,7 @@ func certificateRecord(s store.Store) store.Record[Certificate] {
 				"account":      store.Key(c.Account.ID, store.TimeKey(c.CreatedAt)),
 				"key":          c.keyIndex(),
 				"organisation": store.Key(c.Account.OrganisationID, store.TimeKey(c.CreatedAt)),
-				effect.Index:   owing(&c.Owing),
+				effect.Index:   c.Place(),
 			}
 			ix[seal.StaleIndex], ix[retain.Index] = certificatePlaces.Keys(c), c.waits()
 			if c.Twin != nil {

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"certlink/internal/clock"
-	"certlink/internal/effect"
 	"certlink/internal/seal"
 	"certlink/store"
 	"certlink/trust"
@@ -56,12 +55,4 @@ type Event struct {
 	// Evidence is the id of the signed statement that caused it, "" without one.
 	Evidence string `json:"evidence,omitempty"`
 	Note     string `json:"note,omitempty"`
-}
-
-// owing is the value of the index that lists documents with pending effects.
-func owing(o *effect.Owing) string {
-	if len(o.Pending) == 0 {
-		return ""
-	}
-	return store.TimeKey(o.Pending[0].At)
 }

@@ -114,9 +114,7 @@ func dayRecord(s store.Store) store.Record[day] {
 	return store.Record[day]{Store: s, Collection: dayCollection, ID: func(d *day) string { return d.ID },
 		Index: func(d *day) map[string]string {
 			ix := map[string]string{"purge": d.Date}
-			if len(d.Pending) > 0 {
-				ix[effect.Index] = store.TimeKey(d.Pending[0].At)
-			}
+			ix[effect.Index] = d.Place()
 			return ix
 		}}
 }

@@ -104,9 +104,7 @@ func record(s store.Store) store.Record[Invoice] {
 			if t := v.due(); !t.IsZero() {
 				ix["due"] = store.TimeKey(t)
 			}
-			if len(v.Pending) > 0 {
-				ix[effect.Index] = store.TimeKey(v.Pending[0].At)
-			}
+			ix[effect.Index] = v.Place()
 			return ix
 		}}
 }

@@ -42,9 +42,7 @@ func titlesRecord(s store.Store) store.Record[titles] {
 	return store.Record[titles]{Store: s, Collection: titlesCollection.Name, ID: func(t *titles) string { return t.Organisation },
 		Index: func(t *titles) map[string]string {
 			ix := map[string]string{seal.StaleIndex: titlesPlaces.Keys(t), retain.Index: t.waits()}
-			if len(t.Pending) > 0 {
-				ix[effect.Index] = store.TimeKey(t.Pending[0].At)
-			}
+			ix[effect.Index] = t.Place()
 			return ix
 		}}
 }

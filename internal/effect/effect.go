@@ -10,6 +10,7 @@ import (
 	jsonv2 "github.com/go-json-experiment/json"
 
 	"certlink/internal/id"
+	"certlink/store"
 )
 
 // Effect is one thing owed. Its id makes carrying it out twice harmless: the
@@ -41,9 +42,17 @@ type Owing struct {
 	Pending []Effect `json:"pending,omitempty"`
 }
 
-// Index is the name of the index that lists documents with pending effects;
-// its value is the time of the oldest one (store.TimeKey).
+// Index is the name of the index that lists documents with pending effects; Place is
+// its value.
 const Index = "owing"
+
+// Place is the time of the oldest effect, "" where nothing is owed.
+func (o *Owing) Place() string {
+	if len(o.Pending) == 0 {
+		return ""
+	}
+	return store.TimeKey(o.Pending[0].At)
+}
 
 // Owe adds effects; called by transition functions only.
 func (o *Owing) Owe(e ...Effect) { o.Pending = append(o.Pending, e...) }

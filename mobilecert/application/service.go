@@ -86,9 +86,7 @@ func record(s store.Store) store.Record[Application] {
 			}
 			ix[retain.Index] = a.waits()
 			ix[seal.StaleIndex] = places.Keys(a)
-			if len(a.Pending) > 0 {
-				ix[effect.Index] = store.TimeKey(a.Pending[0].At)
-			}
+			ix[effect.Index] = a.Place()
 			return ix
 		}}
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"certlink/internal/clock"
-	"certlink/internal/effect"
 	"certlink/mobilecert"
 	"certlink/store"
 )
@@ -50,11 +49,4 @@ func New(c Config) *Ledger {
 func Collections() []store.Collection {
 	return []store.Collection{entryRecord(nil).Declare(entryCollection), guardRecord(nil).Declare(guardCollection),
 		rehearsalRecord(nil).Declare(rehearsalCollection)}
-}
-
-func owing(o *effect.Owing) string {
-	if len(o.Pending) == 0 {
-		return ""
-	}
-	return store.TimeKey(o.Pending[0].At)
 }

@@ -97,7 +97,7 @@ func entryRecord(s store.Store) store.Record[Entry] {
 			return map[string]string{
 				"system":      store.Key(e.System, store.TimeKey(e.RecordedAt), e.ID),
 				"certificate": store.Key(e.Certificate, store.TimeKey(e.RecordedAt), e.ID),
-				effect.Index:  owing(&e.Owing),
+				effect.Index:  e.Place(),
 			}
 		}}
 }

@@ -135,6 +135,6 @@ func guardRecord(s store.Store) store.Record[Guard] {
 	return store.Record[Guard]{Store: s, Collection: guardCollection.Name,
 		ID: func(g *Guard) string { return g.ID },
 		Index: func(g *Guard) map[string]string {
-			return map[string]string{effect.Index: owing(&g.Owing)}
+			return map[string]string{effect.Index: g.Place()}
 		}}
 }

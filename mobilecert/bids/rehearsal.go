@@ -64,7 +64,7 @@ func rehearsalRecord(s store.Store) store.Record[Rehearsal] {
 	return store.Record[Rehearsal]{Store: s, Collection: rehearsalCollection.Name,
 		ID: func(r *Rehearsal) string { return r.ID },
 		Index: func(r *Rehearsal) map[string]string {
-			ix := map[string]string{effect.Index: owing(&r.Owing)}
+			ix := map[string]string{effect.Index: r.Place()}
 			if r.State == Passed {
 				ix["passed"] = store.Key(r.Certificate, store.TimeKey(*r.EndedAt))
 			}

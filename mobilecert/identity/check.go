@@ -142,9 +142,7 @@ func checkRecord(s store.Store) store.Record[Check] {
 			if c.Ref != "" {
 				ix["ref"] = store.Key(c.Service, c.Ref)
 			}
-			if len(c.Pending) > 0 {
-				ix[effect.Index] = store.TimeKey(c.Pending[0].At)
-			}
+			ix[effect.Index] = c.Place()
 			return ix
 		}}
 }

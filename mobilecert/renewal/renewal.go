@@ -249,9 +249,7 @@ func record(s store.Store) store.Record[Renewal] {
 			if at := r.awaited(); at != "" {
 				ix["awaited"] = at
 			}
-			if len(r.Pending) > 0 {
-				ix[effect.Index] = store.TimeKey(r.Pending[0].At)
-			}
+			ix[effect.Index] = r.Place()
 			return ix
 		}}
 }
