@@ -64,6 +64,7 @@ export function AuditPage() {
         { head: say('at'), class: 'nums nowrap', cell: (e) => dateTime(e.at) },
         {
           head: say('act'),
+          class: 'col-words',
           cell: (e) => (
             <span>
               {act.has(e.act) ? act(e.act) : e.act}
