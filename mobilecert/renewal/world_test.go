@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -50,9 +51,10 @@ type world struct {
 	price int64
 	key   renewal.KeyPolicy
 	site  renewal.Site
-	// told are the notices that people got, by process.
-	told []string
-	sent map[crypto.Signer][]byte
+	// told are the notices that people got, by process; the relay adds several at once.
+	told   []string
+	adding sync.Mutex
+	sent   map[crypto.Signer][]byte
 }
 
 func newWorld(t *testing.T, change ...func(*world)) *world {
@@ -110,6 +112,8 @@ func (w *world) start(s store.Store) *process {
 		effect.Audit: nothing, effect.Webhook: nothing,
 		effect.Push: func(_ context.Context, e effect.Effect) error {
 			if key := e.Data["key"]; key != push.KeyPrompt {
+				w.adding.Lock()
+				defer w.adding.Unlock()
 				w.told = append(w.told, key)
 			}
 			return nil
