@@ -53,19 +53,28 @@ func (v *Certificates) extend(ctx context.Context, in Extension, old *Certificat
 	if product == nil {
 		return nil, ErrProductUnknown
 	}
-	cert, err := trust.ParseCertificate(old.DER)
+	who, err := v.Names(old)
 	if err != nil {
 		return nil, err
 	}
-	policy, err := v.cfg.Catalogue.Policy(old.Provider)
-	if err != nil {
-		return nil, err
-	}
-	who := trust.Identify(cert, policy.Identifiers)
 	return v.Issue(ctx, Issuance{
 		ID: in.ID, Product: product, Account: old.Account, Device: in.Device, CSR: in.CSR, Subject: old.Subject,
 		Person: who.Person, CreditCode: who.Organisation, NotBefore: in.NotBefore, NotAfter: in.NotAfter, At: in.At, Predecessor: old,
 	})
+}
+
+// Names is whom a certificate names, by its provider's rules of where that stands.
+func (v *Certificates) Names(c *Certificate) (*trust.Identity, error) {
+	cert, err := trust.ParseCertificate(c.DER)
+	if err != nil {
+		return nil, err
+	}
+	policy, err := v.cfg.Catalogue.Policy(c.Provider)
+	if err != nil {
+		return nil, err
+	}
+	who := trust.Identify(cert, policy.Identifiers)
+	return &who, nil
 }
 
 // extendable says why a certificate can have no successor.

@@ -239,11 +239,10 @@ func (v *Service) imported(ctx context.Context, n *Renewal, by mobilecert.Actor,
 	if !cert.NotAfter().After(was.NotAfter()) {
 		return nil, ErrNotLonger.With("not_after", stamp(cert.NotAfter()))
 	}
-	policy, err := v.cfg.Catalogue.Policy(old.Provider)
+	who, err := v.cfg.Certificates.Names(old)
 	if err != nil {
 		return nil, err
 	}
-	who := trust.Identify(was, policy.Identifiers)
 	id := n.ID + "-" + cert.ContentID()[:16]
 	c, err := v.cfg.Certificates.Import(ctx, mobilecert.Import{
 		ID: id, DER: der, Provider: old.Provider, Product: old.Product, Medium: mobilecert.UKey, Account: old.Account,

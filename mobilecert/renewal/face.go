@@ -44,15 +44,11 @@ func (v *Service) holder(ctx context.Context, n *Renewal) (identity.Person, erro
 	if err != nil {
 		return identity.Person{}, err
 	}
-	cert, err := trust.ParseCertificate(old.DER)
+	who, err := v.cfg.Certificates.Names(old)
 	if err != nil {
 		return identity.Person{}, err
 	}
-	policy, err := v.cfg.Catalogue.Policy(old.Provider)
-	if err != nil {
-		return identity.Person{}, err
-	}
-	p := identity.Person{Name: old.Subject.CommonName, IDNumber: trust.Identify(cert, policy.Identifiers).Person}
+	p := identity.Person{Name: old.Subject.CommonName, IDNumber: who.Person}
 	if trust.CheckIDNumber(p.IDNumber) != nil {
 		return p, ErrNoNumber
 	}

@@ -8,7 +8,6 @@ import (
 	"certlink/internal/effect"
 	"certlink/mobilecert"
 	"certlink/store"
-	"certlink/trust"
 )
 
 // IdentityMethods are the ways by which a reviewer has an identity proved anew. The old
@@ -71,15 +70,10 @@ func (v *Service) Grant(ctx context.Context, id, account string) (*mobilecert.Gr
 			return nil, err
 		}
 	}
-	cert, err := trust.ParseCertificate(old.DER)
+	who, err := v.cfg.Certificates.Names(old)
 	if err != nil {
 		return nil, err
 	}
-	policy, err := v.cfg.Catalogue.Policy(old.Provider)
-	if err != nil {
-		return nil, err
-	}
-	who := trust.Identify(cert, policy.Identifiers)
 	return &mobilecert.Grant{ID: n.ID, Product: old.Product, Account: n.Account.ID, Subject: old.Subject,
 		Person: who.Person, CreditCode: who.Organisation}, nil
 }
