@@ -64,7 +64,15 @@ func (f *faces) Notice(header func(string) string, body []byte) (string, error) 
 	if header("Signature") != "good" {
 		return "", identity.ErrNotice
 	}
-	return string(body), nil
+	var told struct{ Check string }
+	return told.Check, orNotice(json.Unmarshal(body, &told), identity.ErrNotice)
+}
+
+func orNotice(err, refusal error) error {
+	if err != nil {
+		return refusal
+	}
+	return nil
 }
 
 // openApplications wires 申领 as main does.
@@ -256,10 +264,10 @@ func TestApplyingForAMobileCertificate(t *testing.T) {
 	}
 	ref := face.URL[strings.LastIndexByte(face.URL, '/')+1:]
 	w.faces.say(identity.Passed, false)
-	w.client().post("/v1/identity/test/notice", ref).refused(400, "identity_notice_invalid")
+	w.client().post("/v1/identity/test/notice", map[string]string{"check": ref}).refused(400, "identity_notice_invalid")
 	service := w.client().with("Signature", "good")
-	service.post("/v1/identity/test/notice", "nothing").refused(404, "check_unknown")
-	service.post("/v1/identity/test/notice", ref).ok(204)
+	service.post("/v1/identity/test/notice", map[string]string{"check": "nothing"}).refused(404, "check_unknown")
+	service.post("/v1/identity/test/notice", map[string]string{"check": ref}).ok(204)
 	w.settle()
 	page.get(a.at("")).ok(200, a)
 	if a.State != "payment" {

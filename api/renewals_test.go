@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -482,7 +483,7 @@ func TestIdentifiedAnewOverHTTP(t *testing.T) {
 		ref := again.Identity.URL[strings.LastIndex(again.Identity.URL, "/")+1:]
 		notice := d.w.client()
 		notice.header.Set("Signature", "good")
-		notice.do("POST", "/v1/identity/test/notice", ref).ok(204)
+		notice.post("/v1/identity/test/notice", map[string]string{"check": ref}).ok(204)
 		d.w.settle()
 		collects(d, n)
 		face().ok(200)
@@ -555,7 +556,8 @@ func (o *office) Notice(header func(string) string, body []byte) (string, error)
 	if header("Signature") != "good" {
 		return "", renewal.ErrNotice
 	}
-	return strings.Trim(string(body), `"`), nil
+	var told struct{ Renewal string }
+	return told.Renewal, orNotice(json.Unmarshal(body, &told), renewal.ErrNotice)
 }
 
 // A token's certificate: two clicks, a new certificate, and the proof by its holder.
@@ -602,14 +604,14 @@ func TestATokenOverHTTP(t *testing.T) {
 	}
 	page.post(path+"/leave", map[string]string{}).ok(200)
 	site.status = renewal.SiteStatus{Step: renewal.StepApproved}
-	w.client().post("/v1/extension-site/notice", n.ID).refused(400, "extension_notice_invalid")
+	w.client().post("/v1/extension-site/notice", map[string]string{"renewal": n.ID}).refused(400, "extension_notice_invalid")
 	told := w.client().with("Signature", "good")
-	told.post("/v1/extension-site/notice", "nothing").refused(404, "renewal_unknown")
+	told.post("/v1/extension-site/notice", map[string]string{"renewal": "nothing"}).refused(404, "renewal_unknown")
 	if n = d.read(n); n.Course.Step != "material" {
 		t.Fatalf("%+v", n.Course)
 	}
-	told.post("/v1/extension-site/notice", n.ID).ok(204)
-	told.post("/v1/extension-site/notice", n.ID).ok(204)
+	told.post("/v1/extension-site/notice", map[string]string{"renewal": n.ID}).ok(204)
+	told.post("/v1/extension-site/notice", map[string]string{"renewal": n.ID}).ok(204)
 	if n = d.read(n); n.State != "extending" || n.Course.Step != "approved" {
 		t.Fatalf("%+v", n)
 	}
