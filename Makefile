@@ -8,17 +8,19 @@ run: web
 # Everything that is tested. Outside programs that tests need and do not find
 # are named with the way to get them; with CI=true their absence is an error. Tests
 # in browsers mostly wait, so four stand beside one another on however few cores; they
-# take longest, so they begin first, and all the others run beside them.
+# take longest, so they begin first, and all the others run beside them. What check has
+# vetted is not vetted again, and nobody debugs these programs (-w).
 test: web check
-	go test -race -timeout 40m -parallel 4 ./tests/browser ./...
+	go test -race -vet=off -ldflags=-w -timeout 40m -parallel 4 ./tests/browser ./...
 
+# Of the bridge a system is linked that no test links it for; the others take as long.
 check:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt these:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	go vet ./...
 	cd web && npm run --silent check && npm run --silent unit
 	go run ./internal/portable windows/amd64 darwin/arm64
 	GOOS=windows GOARCH=386 CGO_ENABLED=0 go vet ./ukey/... ./cmd/ukey-bridge
-	$(MAKE) --no-print-directory bridge
+	$(MAKE) --no-print-directory bridge BRIDGES=darwin-arm64
 
 # web/dist is made anew when a source is newer than it.
 web: web/dist/.built

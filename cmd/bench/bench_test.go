@@ -9,11 +9,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
 )
 
 func TestMain(m *testing.M) {
@@ -33,8 +33,8 @@ func TestMain(m *testing.M) {
 func TestRun(t *testing.T) {
 	dir := t.TempDir()
 	binary := filepath.Join(dir, "certlink")
-	if out, err := exec.Command("go", "build", "-o", binary, "certlink").CombinedOutput(); err != nil {
-		t.Fatalf("building the server: %v\n%s", err, out)
+	if err := asbuilt.Program(binary, "certlink"); err != nil {
+		t.Fatal(err)
 	}
 	world := filepath.Join(dir, "world")
 	for _, sig := range []string{"ES256", "RS256", "SM2SM3"} {

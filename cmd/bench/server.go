@@ -31,7 +31,7 @@ func build(ctx context.Context, dir string) (string, error) {
 		return "", fmt.Errorf("the server cannot be built, because the module's directory is not known (run the benchmark inside it, or name a binary with -server): %w", err)
 	}
 	binary := filepath.Join(dir, "certlink")
-	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", binary, ".")
+	c := exec.CommandContext(ctx, "go", "build", "-o", binary, ".")
 	c.Dir = strings.TrimSpace(string(out))
 	if text, err := c.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("the server cannot be built: %w\n%s", err, text)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+
 )
 
 // Pinentry is a person at the desktop: a program that speaks as pinentry does and
