@@ -49,13 +49,14 @@ func (db *DB) migrate(ctx context.Context, c *conn) error {
 }
 
 func (db *DB) migrateTable(ctx context.Context, c *conn, t *table) error {
-	if err := c.exec("CREATE TABLE IF NOT EXISTS " + t.name + "(id TEXT PRIMARY KEY NOT NULL, rev INTEGER NOT NULL, body BLOB NOT NULL)"); err != nil {
-		return err
-	}
-	have, err := c.list("SELECT name FROM pragma_table_info('" + t.name + "') WHERE name LIKE 'ix\\_%' ESCAPE '\\'")
+	all, err := c.list("SELECT name FROM pragma_table_info('" + t.name + "')")
 	if err != nil {
 		return err
 	}
+	if len(all) == 0 {
+		return t.create(c)
+	}
+	have := slices.DeleteFunc(all, func(name string) bool { return !strings.HasPrefix(name, "ix_") })
 	indexes, err := c.list("SELECT name || ' ' || \"unique\" FROM pragma_index_list('" + t.name + "') WHERE origin = 'c'")
 	if err != nil {
 		return err
@@ -96,11 +97,7 @@ func (db *DB) migrateTable(ctx context.Context, c *conn, t *table) error {
 		if slices.Contains(indexes, wantIndexes[i]) {
 			continue
 		}
-		kind, columns := "INDEX", column(ix.Name)+", id"
-		if ix.Unique {
-			kind, columns = "UNIQUE INDEX", column(ix.Name)
-		}
-		if err := c.exec("CREATE " + kind + ` "` + t.indexName(ix) + `" ON ` + t.name + "(" + columns + ")"); err != nil {
+		if err := t.createIndex(c, ix); err != nil {
 			if uniqueColumn(err) != "" {
 				return fmt.Errorf("collection %s: the index %s cannot be made unique, because stored documents share a value", t.c.Name, ix.Name)
 			}
@@ -108,6 +105,32 @@ func (db *DB) migrateTable(ctx context.Context, c *conn, t *table) error {
 		}
 	}
 	return nil
+}
+
+// create makes a table that is not there, its columns all at once: to add them one by
+// one costs the database a look at its whole schema for each.
+func (t *table) create(c *conn) error {
+	columns := "id TEXT PRIMARY KEY NOT NULL, rev INTEGER NOT NULL, body BLOB NOT NULL"
+	for _, ix := range t.c.Indexes {
+		columns += ", " + column(ix.Name) + " TEXT"
+	}
+	if err := c.exec("CREATE TABLE " + t.name + "(" + columns + ")"); err != nil {
+		return err
+	}
+	for _, ix := range t.c.Indexes {
+		if err := t.createIndex(c, ix); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *table) createIndex(c *conn, ix store.Index) error {
+	kind, columns := "INDEX", column(ix.Name)+", id"
+	if ix.Unique {
+		kind, columns = "UNIQUE INDEX", column(ix.Name)
+	}
+	return c.exec("CREATE " + kind + ` "` + t.indexName(ix) + `" ON ` + t.name + "(" + columns + ")")
 }
 
 // indexName cannot be confused with another collection's: a dot is in no name.
