@@ -11,9 +11,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
-
 )
 
 func TestMain(m *testing.M) {
@@ -25,17 +25,34 @@ func TestMain(m *testing.M) {
 		return
 	}
 	unitTime = 5 * time.Millisecond // what comes out is not looked at here
-	os.Exit(m.Run())
+	dir, err := os.MkdirTemp("", "bench-*")
+	if err != nil {
+		panic(err)
+	}
+	built = sync.OnceValues(func() (string, error) { return build(context.Background(), dir) })
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// built is the server, compiled once for all tests but the one that has the benchmark
+// compile it (TestRunIssue).
+var built func() (string, error)
+
+func binary(t *testing.T) string {
+	t.Helper()
+	path, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // A whole small run for each kind of signature: server started, bindings loaded before,
 // flows, lists, the floor, the report.
 func TestRun(t *testing.T) {
 	dir := t.TempDir()
-	binary := filepath.Join(dir, "certlink")
-	if err := asbuilt.Program(binary, "certlink"); err != nil {
-		t.Fatal(err)
-	}
+	binary := binary(t)
 	world := filepath.Join(dir, "world")
 	for _, sig := range []string{"ES256", "RS256", "SM2SM3"} {
 		t.Run(sig, func(t *testing.T) {
@@ -95,10 +112,7 @@ func TestRunAtARate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	binary, err := build(t.Context(), dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	binary := binary(t)
 	s, err := start(t.Context(), binary, filepath.Join(dir, "data"), filepath.Join(dir, "log"), w, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -118,10 +132,7 @@ func TestRunAtARate(t *testing.T) {
 // Revocation asked by list and by question, with the server watched.
 func TestRunWithRevocation(t *testing.T) {
 	dir := t.TempDir()
-	binary, err := build(t.Context(), dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	binary := binary(t)
 	for _, run := range []struct{ sig, source string }{{"SM2SM3", listSource}, {"ES256", askSource}} {
 		o := options{job: "bind", revocation: run.source, flows: 40, concurrency: 4, sig: run.sig, warm: -1, server: binary,
 			world: filepath.Join(dir, "world"), data: filepath.Join(dir, run.sig), noFloor: true, rate: 40, watch: 50 * time.Millisecond}
