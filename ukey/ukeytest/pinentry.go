@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
 )
 
 // Pinentry is a person at the desktop: a program that speaks as pinentry does and
