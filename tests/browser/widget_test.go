@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-rod/rod"
+	"github.com/go-rod/rod/lib/proto"
+
 	"certlink/account"
 	"certlink/phone"
 	"certlink/program"
@@ -132,6 +135,88 @@ func TestWidgetOnAnotherSite(t *testing.T) {
 	if got := stranger.page.MustEval(`() => states.join()`).Str(); got != "" {
 		t.Errorf("a page of a site that was not named was told %q", got)
 	}
+}
+
+// On a phone, which cannot scan its own screen, the widget leads into the app of the
+// same device; a phone without a camera gets the short code.
+func TestWidgetsOtherWays(t *testing.T) {
+	t.Parallel()
+	var certlink string
+	srv := shop(t, &certlink)
+	site := strings.Replace(srv.URL, "127.0.0.1", "localhost", 1)
+	p, origin := programtest.Serve(t, func(p *program.Program) { p.Settings.WidgetOrigins = []string{site} })
+	certlink = origin
+	ctx := t.Context()
+	h := &household{origin: origin, signed: map[string]*programtest.Portal{}, phones: map[string]*phone.Phone{}}
+	holder, _, err := h.holder(ctx, "admin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin, err := p.Accounts.ByLogin(ctx, "admin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s struct {
+		ID     string `json:"id"`
+		Secret string `json:"browser_secret"`
+	}
+	if err := integrator(t, ctx, p, origin).Call(ctx, "POST", "/v1/qr-sessions", map[string]string{"purpose": "bind", "provider": "huixin", "actor": admin.ID, "account": admin.ID}, &s); err != nil {
+		t.Fatal(err)
+	}
+	b := browser(t, awake)
+	page := own(t, b, "shop", site+"/#id="+s.ID+"&secret="+s.Secret, 800, 700)
+	page.inside("canvas.code:not([hidden])")
+	page.shot("widget-code")
+
+	touches := 1
+	page.must(proto.EmulationSetTouchEmulationEnabled{Enabled: true, MaxTouchPoints: &touches}.Call(page.page))
+	page.must(page.page.SetViewport(&proto.EmulationSetDeviceMetricsOverride{Width: 360, Height: 740, DeviceScaleFactor: 1}))
+	here := page.inside(".stage > .button")
+	if got := here.MustText(); got != "Open on this device" {
+		t.Errorf("first on a phone: %q", got)
+	}
+	page.shot("widget-handheld")
+	here.MustClick()
+	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		var found *rod.Page
+		pages, err := b.Pages()
+		page.must(err)
+		for _, other := range pages {
+			if info, err := other.Info(); err == nil && strings.HasPrefix(info.URL, origin+"/q/") {
+				found = other
+			}
+		}
+		if found != nil {
+			found.MustClose()
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("nothing opens on this device")
+		}
+	}
+
+	page.inside(".ways .quiet").MustClick() // show the code, after all
+	page.inside("canvas.code:not([hidden])")
+	page.inside(".ways .quiet").MustClick() // type a code
+	code := page.inside(".typed").MustText()
+	page.shot("widget-typed")
+	claimed, err := holder.Scan(ctx, code)
+	if err != nil {
+		t.Fatalf("%q: %v", code, err)
+	}
+	page.told("states", "scanned")
+	page.inside(".digits").MustInput(claimed.Match.Digits)
+	page.inside(".match .button").MustClick()
+	page.page.MustWait(`() => document.getElementById('code').shadowRoot.querySelector('.box').dataset.state === 'scanned' && !document.getElementById('code').shadowRoot.querySelector('.match')`)
+	page.page.MustEval(`() => shown.close()`)
+}
+
+// inside waits for an element in the widget.
+func (p *person) inside(selector string) *rod.Element {
+	p.t.Helper()
+	e, err := p.page.Timeout(patience).ElementByJS(rod.Eval(`(s) => document.getElementById('code').shadowRoot.querySelector(s)`, selector))
+	p.must(err)
+	return e.CancelTimeout()
 }
 
 // secretly asks with the browser secret, as a back end does that began a session.

@@ -83,6 +83,64 @@ function show(host: HTMLElement, options: ShowOptions): Shown {
   frameBox.style.width = frameBox.style.height = `${size}px`
   frameBox.append(canvas)
 
+  // The two other ways: into the app on this device, and the short code for a phone
+  // without a camera. A phone cannot scan its own screen, so on one they come first.
+  const button = (text: string, cls: string, run: () => void): HTMLButtonElement => {
+    const b = make('button', cls, text)
+    b.type = 'button'
+    b.addEventListener('click', run)
+    return b
+  }
+  const note = make('p', 'note')
+  note.setAttribute('role', 'status')
+  const here = button(say('sameDevice'), 'button', () => void openHere())
+  const typing = button(say('typedAsk'), 'quiet', () => void askTyped())
+  const showing = button(say('showCode'), 'quiet', () => {
+    codeWanted = true
+    redraw()
+  })
+  const ways = make('div', 'ways')
+  const handheld = matchMedia('(max-width: 42rem) and (pointer: coarse)')
+  let codeWanted = false
+
+  const openHere = async () => {
+    // Opened at the click, before the answer is there, or the browser blocks it.
+    const tab = window.open('about:blank', '_blank')
+    here.disabled = true
+    note.replaceChildren()
+    try {
+      const { link } = (await post('/same-device-link', {})) as { link: string }
+      if (tab) {
+        tab.opener = null
+        tab.location.replace(link)
+        note.textContent = say('linkOpened')
+      } else {
+        const a = make('a', 'link', say('linkOpen'))
+        a.href = link
+        a.target = '_blank'
+        a.rel = 'noopener'
+        note.append(`${say('linkReady')} `, a)
+      }
+    } catch {
+      tab?.close()
+      note.textContent = say('failedSend')
+    }
+    here.disabled = false
+  }
+
+  const askTyped = async () => {
+    typing.disabled = true
+    note.replaceChildren()
+    try {
+      const { code } = (await post('/typed-code', {})) as { code: string }
+      note.append(make('span', '', say('typedTitle')), make('strong', 'typed', code), make('span', '', say('typedText')))
+      typing.hidden = true
+    } catch {
+      note.textContent = say('failedSend')
+    }
+    typing.disabled = false
+  }
+
   let session: QRSession | undefined
   let version = 1
   let codeAt = 0
@@ -103,10 +161,7 @@ function show(host: HTMLElement, options: ShowOptions): Shown {
   const end = (heading: string, text: string, again: boolean) => {
     const content: HTMLElement[] = [make('p', 'text', text)]
     if (again && options.onAgain) {
-      const button = make('button', 'button', say('again'))
-      button.type = 'button'
-      button.addEventListener('click', () => options.onAgain?.())
-      content.push(button)
+      content.push(button(say('again'), 'button', () => options.onAgain?.()))
     }
     put(`end-${session?.state ?? 'refused'}`, heading, ...content)
     foot.textContent = ''
@@ -126,9 +181,9 @@ function show(host: HTMLElement, options: ShowOptions): Shown {
     input.setAttribute('aria-label', say('digits'))
     const error = make('p', 'error')
     error.setAttribute('role', 'alert')
-    const button = make('button', 'button', say('check'))
-    button.type = 'submit'
-    form.append(make('p', 'text', say('matchText', { device: device() })), input, error, button)
+    const check = make('button', 'button', say('check'))
+    check.type = 'submit'
+    form.append(make('p', 'text', say('matchText', { device: device() })), input, error, check)
     form.addEventListener('submit', (e) => {
       e.preventDefault()
       const digits = input.value.replace(/[０-９]/g, (c) => String.fromCharCode(c.charCodeAt(0) - 0xfee0))
@@ -137,12 +192,12 @@ function show(host: HTMLElement, options: ShowOptions): Shown {
         input.focus()
         return
       }
-      button.disabled = true
+      check.disabled = true
       void post('/match', { digits }).then(
         (s) => take(s as QRSession),
         (p: Problem) => {
           error.textContent = p.code === 'match_wrong' ? say('wrong', { n: p.triesLeft ?? 0 }) : say('failedSend')
-          button.disabled = false
+          check.disabled = false
           input.value = ''
           input.focus()
         },
@@ -163,7 +218,15 @@ function show(host: HTMLElement, options: ShowOptions): Shown {
     const left = Math.max(0, Math.round((Date.parse(s.expires_at) - serverTime.now()) / 1000))
     if (s.state === 'created') {
       const stale = !connected || Date.now() - codeAt > staleAfter
-      put('code', say('scan'), frameBox)
+      if (handheld.matches && !codeWanted) {
+        here.className = 'button'
+        ways.replaceChildren(showing, typing)
+        put('here', say('here'), make('p', 'text', say('hereText')), here, note, ways)
+      } else {
+        here.className = 'quiet'
+        if (here.parentElement !== ways) ways.replaceChildren(typing, here)
+        put('code', say('scan'), frameBox, ways, note)
+      }
       canvas.hidden = stale
       frameBox.dataset['state'] = stale ? 'stale' : 'live'
       foot.textContent = stale ? say('lost') : say('left', { time: minutesSeconds(left) })

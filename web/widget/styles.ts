@@ -31,6 +31,16 @@ p { margin: 0; }
   min-height: 44px; padding: 4px 20px; border: 0; border-radius: 6px; background: var(--accent); color: var(--on-accent);
   font: inherit; font-weight: 550; cursor: pointer;
 }
-.button:disabled { opacity: 0.7; cursor: progress; }
+.quiet {
+  min-height: 36px; padding: 2px 14px; border: 1px solid var(--edge); border-radius: 6px; background: var(--surface); color: var(--text);
+  font: inherit; cursor: pointer;
+}
+.ways { display: flex; flex-wrap: wrap; justify-content: center; gap: 8px; }
+.ways .quiet { flex: none; }
+.note { display: flex; flex-wrap: wrap; align-items: baseline; justify-content: center; gap: 0 6px; color: var(--muted); font-size: 14px; }
+.note:empty { display: none; }
+.typed { flex-basis: 100%; color: var(--text); font: 600 24px/1.6 ui-monospace, Consolas, monospace; letter-spacing: 0.08em; }
+.link { color: var(--accent); }
+.button:disabled, .quiet:disabled { opacity: 0.7; cursor: progress; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 `
