@@ -24,22 +24,24 @@ interface Line {
   at: number
   until: string | undefined
   here: SessionRecord | undefined
-  reported: boolean // "not me"
+  word: string // how it stands
 }
 
 function lineOf(told: SessionSummary | undefined, here: SessionRecord | undefined): Line {
   const names = here && namesOf(here)
   const stamp = told?.scanned_at ?? told?.created_at
+  // The phone knows it gave up waiting for an answer; the server knows the rest.
+  const state = told?.state ?? stateHere(here!)
+  const reason = told?.reason?.code ?? here?.view.reason?.code
   return {
     id: (told?.session ?? here?.session)!,
     purpose: told?.purpose ?? here!.purpose,
-    // The phone knows it gave up waiting for an answer; the server knows the rest.
-    state: told?.state ?? stateHere(here!),
+    state,
     name: told?.subject?.name ?? names ?? told?.actor?.name ?? '',
     at: stamp ? Date.parse(stamp) : (here?.startedAt ?? 0),
     until: told?.expires_at ?? here?.view.expires_at,
     here,
-    reported: told?.reason?.code === 'not_me' || here?.notMe === true,
+    word: reason === 'not_me' || here?.notMe === true ? confirmWords('reported') : reason === 'no_certificate' ? confirmWords('endedWithout') : stateWord(state),
   }
 }
 
@@ -200,7 +202,7 @@ function HistoryLine({ line }: { line: Line }) {
         {line.name && <Text class="muted">{line.name}</Text>}
       </span>
       <span class="line-end">
-        <span class={tone === 'plain' ? 'badge' : `badge badge-${tone}`}>{line.reported ? confirmWords('reported') : stateWord(line.state)}</span>
+        <span class={tone === 'plain' ? 'badge' : `badge badge-${tone}`}>{line.word}</span>
         <span class="muted small nums">{dateTime(line.at)}</span>
       </span>
     </>
