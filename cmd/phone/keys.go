@@ -28,9 +28,7 @@ func (e *enrollCmd) Run(ctx context.Context, c *cli) error {
 	if err != nil {
 		return err
 	}
-	if err := c.unlock(ctx, p); err != nil {
-		return err
-	}
+	// First of all: a code is good for seconds, and a PIN takes longer to type.
 	n, err := scan(ctx, p, e.Code)
 	if err != nil {
 		return err
@@ -39,6 +37,9 @@ func (e *enrollCmd) Run(ctx context.Context, c *cli) error {
 		return errors.New("this code is not for collecting a certificate; use scan")
 	}
 	if err := p.Keep(n); err != nil {
+		return err
+	}
+	if err := c.unlock(ctx, p); err != nil {
 		return err
 	}
 	key, err := p.MakeKey(ctx, n)
