@@ -8,10 +8,11 @@ run: web
 # Everything that is tested. Outside programs that tests need and do not find
 # are named with the way to get them; with CI=true their absence is an error. Tests
 # in browsers mostly wait, so four stand beside one another on however few cores. What
-# takes longest begins first, and two other packages run beside it (-p). What check has
+# takes longest begins first, and two other packages run beside it (-p); those with several
+# servers and a database come late, when a machine has time for them. What check has
 # vetted is not vetted again, and nobody debugs these programs (-w).
 test: web check
-	go test -race -vet=off -ldflags=-w -timeout 40m -p 3 -parallel 4 ./tests/browser ./tests/servers ./api ./...
+	go test -race -vet=off -ldflags=-w -timeout 40m -p 3 -parallel 4 ./tests/browser ./api ./...
 
 # Of the bridge a system is linked that no test links it for; the others take as long.
 check:
