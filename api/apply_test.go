@@ -61,18 +61,11 @@ func (f *faces) Ask(context.Context, string) (*identity.Result, error) {
 }
 
 func (f *faces) Notice(header func(string) string, body []byte) (string, error) {
-	if header("Signature") != "good" {
+	var told struct{ Check string }
+	if header("Signature") != "good" || json.Unmarshal(body, &told) != nil {
 		return "", identity.ErrNotice
 	}
-	var told struct{ Check string }
-	return told.Check, orNotice(json.Unmarshal(body, &told), identity.ErrNotice)
-}
-
-func orNotice(err, refusal error) error {
-	if err != nil {
-		return refusal
-	}
-	return nil
+	return told.Check, nil
 }
 
 // openApplications wires 申领 as main does.

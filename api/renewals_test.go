@@ -553,11 +553,11 @@ func (o *office) Status(context.Context, string) (*renewal.SiteStatus, error) {
 
 // Notice takes what is called good.
 func (o *office) Notice(header func(string) string, body []byte) (string, error) {
-	if header("Signature") != "good" {
+	var told struct{ Renewal string }
+	if header("Signature") != "good" || json.Unmarshal(body, &told) != nil {
 		return "", renewal.ErrNotice
 	}
-	var told struct{ Renewal string }
-	return told.Renewal, orNotice(json.Unmarshal(body, &told), renewal.ErrNotice)
+	return told.Renewal, nil
 }
 
 // A token's certificate: two clicks, a new certificate, and the proof by its holder.

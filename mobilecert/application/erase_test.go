@@ -214,13 +214,7 @@ func TestEraseWhatWasPaidFor(t *testing.T) {
 		w.clock.Advance(1824 * day)
 		look(false, Rejected, Making, Making, Making)
 		w.clock.Advance(2 * day)
-		alive := w.store
-		w.store = storetest.NewMortal(alive, 1, after)
-		if err := w.start(key1).Erase(ctx, terms); err == nil {
-			t.Fatal("it did not die")
-		}
-		w.store = alive
-		w.start(key1)
+		w.diesErasing(after)
 		for range 2 {
 			look(false, Withdrawn, Withdrawn, Making, Making)
 		}
@@ -245,13 +239,7 @@ func TestKilledWhileGivingUpReplacements(t *testing.T) {
 		w := newWorld(t)
 		lying, other := w.lost(), w.lost()
 		w.clock.Advance(366 * day)
-		alive := w.store
-		w.store = storetest.NewMortal(alive, 1, after)
-		if err := w.start(key1).Erase(ctx, terms); err == nil {
-			t.Fatal("it did not die")
-		}
-		w.store = alive
-		w.start(key1)
+		w.diesErasing(after)
 		check(t, w.Erase(ctx, terms))
 		for _, a := range []*Application{lying, other} {
 			if now := w.is(a.ID, Issued); strings.Count(acts(now), "replacement_lapsed") != 1 || now.ErasedAt != nil {
@@ -309,4 +297,17 @@ func TestKilledWhileErasing(t *testing.T) {
 			t.Fatal("it never ends")
 		}
 	}
+}
+
+// diesErasing has the process die at its first write of an erasure, before it or after,
+// and starts another.
+func (w *world) diesErasing(after bool) {
+	w.t.Helper()
+	alive := w.store
+	w.store = storetest.NewMortal(alive, 1, after)
+	if err := w.start(key1).Erase(ctx, terms); err == nil {
+		w.t.Fatal("it did not die")
+	}
+	w.store = alive
+	w.start(key1)
 }

@@ -176,6 +176,15 @@ func TestWidgetsOtherWays(t *testing.T) {
 		t.Errorf("first on a phone: %q", got)
 	}
 	page.shot("widget-handheld")
+	// The time left is drawn anew twice a second, and nothing loses the focus by it.
+	if kept := page.page.MustEval(`async () => {
+		const root = document.getElementById('code').shadowRoot, button = root.querySelector('.ways .quiet')
+		button.focus()
+		await new Promise((done) => setTimeout(done, 1200))
+		return root.activeElement === button
+	}`).Bool(); !kept {
+		t.Error("a button that has the focus loses it while the time is drawn")
+	}
 	here.MustClick()
 	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		var found *rod.Page

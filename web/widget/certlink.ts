@@ -15,6 +15,7 @@ import { type Frame, type QRSession, isOver } from '../shared/model'
 import { type Problem, problemFrom } from '../shared/problem'
 import { draw } from '../shared/qrdraw'
 import { serverTime } from '../shared/servertime'
+import { handheldMedia } from '../shared/ways'
 import { styles } from './styles'
 import { words } from './words'
 
@@ -100,7 +101,7 @@ function show(host: HTMLElement, options: ShowOptions): Shown {
     redraw()
   })
   const ways = make('div', 'ways')
-  const handheld = matchMedia('(max-width: 42rem) and (pointer: coarse)')
+  const handheld = matchMedia(handheldMedia)
   let codeWanted = false
 
   const openHere = async () => {
@@ -219,12 +220,17 @@ function show(host: HTMLElement, options: ShowOptions): Shown {
     if (s.state === 'created') {
       const stale = !connected || Date.now() - codeAt > staleAfter
       if (handheld.matches && !codeWanted) {
-        here.className = 'button'
-        ways.replaceChildren(showing, typing)
-        put('here', say('here'), make('p', 'text', say('hereText')), here, note, ways)
+        if (drawn !== 'here') {
+          // Once only: a button that is put in again loses the focus, and a click half made.
+          here.className = 'button'
+          ways.replaceChildren(showing, typing)
+        }
+        put('here', say('hereTitle'), make('p', 'text', say('hereText')), here, note, ways)
       } else {
-        here.className = 'quiet'
-        if (here.parentElement !== ways) ways.replaceChildren(typing, here)
+        if (drawn !== 'code') {
+          here.className = 'quiet'
+          ways.replaceChildren(typing, here)
+        }
         put('code', say('scan'), frameBox, ways, note)
       }
       canvas.hidden = stale

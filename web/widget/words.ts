@@ -1,4 +1,5 @@
 import { dictionary } from '../shared/i18n'
+import { ways } from '../shared/ways'
 
 // The language is the page's choice at each call, so both are read from here.
 export const words = dictionary(
@@ -29,16 +30,7 @@ export const words = dictionary(
     refused: '这个二维码已不可用',
     refusedText: '请重新生成二维码；没有执行任何操作。',
     again: '重新生成',
-    here: '请在手机应用中确认',
-    hereText: '证书在这部手机里，就在本机的手机应用中打开，核对内容，输入 PIN 码确认。',
-    showCode: '显示二维码',
-    sameDevice: '在本机打开',
-    linkOpened: '已在新标签页打开。确认后回到此页面查看结果。',
-    linkReady: '链接 60 秒内有效，只能用一次。',
-    linkOpen: '打开手机应用',
-    typedAsk: '输入短码',
-    typedTitle: '在手机上输入这个短码',
-    typedText: '手机应用“扫一扫”页面 → 输入短码。',
+    ...ways.zh,
   },
   {
     label: 'Confirm by scanning',
@@ -67,15 +59,6 @@ export const words = dictionary(
     refused: 'This code cannot be used any more',
     refusedText: 'Make a new one; nothing was done.',
     again: 'Make a new code',
-    here: 'Confirm in the phone app',
-    hereText: 'If this phone holds the certificate, open the request in its app, check it, and confirm with the PIN.',
-    showCode: 'Show the code',
-    sameDevice: 'Open on this device',
-    linkOpened: 'Opened in a new tab. Come back here after confirming.',
-    linkReady: 'The link is good for 60 seconds, once.',
-    linkOpen: 'Open the phone app',
-    typedAsk: 'Type a code',
-    typedTitle: 'Type this code on the phone',
-    typedText: 'In the phone app: Scan, then Type a code.',
+    ...ways.en,
   },
 )

@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks'
 import { serverTime } from '../../shared/servertime'
+import { handheldMedia } from '../../shared/ways'
 
 // Seconds until then by the server's clock; drawn anew as each second turns.
 export function useSecondsUntil(at: string | undefined): number {
@@ -22,7 +23,7 @@ export function useNarrow(): boolean {
 
 // The portal itself is on a phone, which cannot scan its own screen.
 export function useHandheld(): boolean {
-  return useMedia(`${narrow} and (pointer: coarse)`)
+  return useMedia(handheldMedia)
 }
 
 function useMedia(query: string): boolean {
