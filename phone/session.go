@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/url"
 	"time"
+
+	jsonv2 "github.com/go-json-experiment/json"
 )
 
 // Session is one confirmation that this phone has claimed.
@@ -97,8 +99,9 @@ const (
 // Over says whether nothing more can happen.
 func (s *Session) Over() bool { return s.State != Scanned && s.State != Open && s.State != Accepted }
 
+// readSession is strict: a name that comes twice, or in other letters, is not read.
 func readSession(body []byte) (n Session, err error) {
-	if err = json.Unmarshal(body, &n); err != nil {
+	if err = jsonv2.Unmarshal(body, &n); err != nil {
 		err = fmt.Errorf("the server's answer cannot be read: %w", err)
 	}
 	return n, err
