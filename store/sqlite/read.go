@@ -142,20 +142,7 @@ func (db *DB) page(ctx context.Context, collection string, q store.Query, show f
 	if err := db.usable(ctx); err != nil {
 		return nil, "", err
 	}
-	// The layers are looked at first: what is folded meanwhile is then in the database,
-	// and in its filters.
-	v := db.layers.view(c, w)
-	found := v.places[:min(len(v.places), w.Limit)]
-	more := len(v.places) > w.Limit
-	if value, exact := asked(w); !exact || !db.filter(c, w.Index).lacks(value) {
-		err = db.reader(ctx, func(ctx context.Context, conn *conn) error {
-			found, more, err = db.walk(ctx, conn, &v, c, w)
-			return err
-		})
-		if exact && len(found) == 0 && err == nil {
-			db.inVain(c, w.Index)
-		}
-	}
+	found, more, err := db.places(ctx, c, w)
 	if err != nil || len(found) == 0 {
 		return nil, "", err
 	}
@@ -172,6 +159,60 @@ func (db *DB) page(ctx context.Context, collection string, q store.Query, show f
 		at.Value = last.value
 	}
 	return docs, at.Cursor(), nil
+}
+
+// places finds what a page shows, and tells whether there is more.
+func (db *DB) places(ctx context.Context, c *engine.Collection, w engine.Walk) (found []place, more bool, err error) {
+	value, exact := asked(w)
+	one := exact && single(c, w)
+	if one {
+		w.Limit = 1
+	}
+	// The layers are looked at first: what is folded meanwhile is then in the database,
+	// and in its filters.
+	v := db.layers.view(c, w)
+	found = v.places[:min(len(v.places), w.Limit)]
+	more = len(v.places) > w.Limit
+	if exact && db.filter(c, w.Index).lacks(value) {
+		return found, more, nil
+	}
+	if one && len(found) == 0 {
+		found = db.held(held{c, w.Index, value})
+	}
+	if one && len(found) == 1 {
+		return found, false, nil
+	}
+	err = db.reader(ctx, func(ctx context.Context, conn *conn) error {
+		found, more, err = db.walk(ctx, conn, &v, c, w)
+		return err
+	})
+	switch {
+	case err != nil:
+	case exact && len(found) == 0:
+		db.inVain(c, w.Index)
+	case one:
+		db.holders.note(held{c, w.Index, value}, found[0].id)
+	}
+	return found, more, err
+}
+
+// single tells whether a walk that asks for a value is for exactly that one of a unique
+// index: then one document holds it at most.
+func single(c *engine.Collection, w engine.Walk) bool {
+	return w.Index >= 0 && c.Indexes[w.Index].Unique && w.After == nil && len(w.High) > len(w.Low)
+}
+
+// held is the document that holds a value of a unique index, if the cache knows it.
+func (db *DB) held(v held) []place {
+	id := db.holders.of(v)
+	if id == "" {
+		return nil
+	}
+	e, _ := db.cache.get(key{v.c, id})
+	if e == nil || e.values[v.index] != v.value {
+		return nil
+	}
+	return []place{{v.value, e}}
 }
 
 // fewRows is up to which size of a page the database is asked for names only, which

@@ -57,6 +57,7 @@ type DB struct {
 	lock     *os.File
 	clock    func() time.Time
 	cache    *cache
+	holders  holders
 	layers   layers
 	filters  map[*engine.Collection][]*filter // of the ids, then of the indexes
 	// foldBytes is when the young layer is folded; tests have it smaller.

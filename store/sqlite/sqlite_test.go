@@ -32,3 +32,10 @@ func TestConformanceFolding(t *testing.T) {
 		return open(t, t.TempDir(), schema, WithCache(0), withFoldAt(1))
 	})
 }
+
+// TestConformanceCached folds as often, so that documents come into the cache.
+func TestConformanceCached(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, schema []store.Collection) store.Store {
+		return open(t, t.TempDir(), schema, withFoldAt(1))
+	})
+}

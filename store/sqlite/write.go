@@ -133,13 +133,6 @@ func (w *writer) put(o *op, t *touch) error {
 	return nil
 }
 
-// held is a unique value that the present batch has given or taken away.
-type held struct {
-	c     *engine.Collection
-	index int
-	value string
-}
-
 // wrote notes a document's new state, and what follows for unique values.
 func (w *writer) wrote(t *touch, now *entry) {
 	old := t.now

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"certlink/store"
 )
@@ -25,6 +27,7 @@ func races(t *testing.T, open func(*testing.T, []store.Collection) []store.Store
 		{"ReplaceOrDelete", raceDelete},
 		{"Counter", raceCounter},
 		{"ReadsNeverGoBack", raceReads},
+		{"ValueIsPassedOn", racePass},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open(t, schema)) })
 	}
@@ -238,6 +241,53 @@ func raceReads(t *testing.T, servers []store.Store) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// racePass: documents pass a unique value on, one step after the other. A query for it
+// finds its holder of a moment while the query ran, or nobody if then it was free.
+func racePass(t *testing.T, servers []store.Store) {
+	const docs, steps = 3, 150
+	// An odd step gives a document the value, the next one takes it away.
+	doc := func(step int64) int64 { return (step - 1) / 2 % docs }
+	name := func(step int64) string { return fmt.Sprint("d", doc(step)) }
+	for i := range int64(docs) {
+		create(t, servers[0], "things", thing(name(2*i+1), `0`, nil))
+	}
+	var begun, done atomic.Int64
+	var readers sync.WaitGroup
+	for r := range 3 {
+		readers.Go(func() {
+			for s := servers[r%len(servers)]; done.Load() < steps && !t.Failed(); time.Sleep(50 * time.Microsecond) {
+				from := done.Load()
+				page, _, err := s.Query(ctx(t), "things", store.Equal("slot", "passed on"))
+				to := begun.Load()
+				if err != nil || len(page) == 0 && from == to && from%2 == 1 {
+					t.Errorf("nobody was found between the steps %d and %d: %v", from, to, err)
+				}
+				for _, d := range page {
+					if step, err := strconv.ParseInt(string(d.Body), 10, 64); err != nil || step < from || step > to || d.ID != name(step) || d.Index["slot"] == "" {
+						t.Errorf("between the steps %d and %d: found %s of step %s", from, to, d.ID, d.Body)
+					}
+				}
+			}
+		})
+	}
+	var revs [docs]int64
+	for step := int64(1); step <= steps && !t.Failed(); step++ {
+		rev := &revs[doc(step)]
+		*rev++
+		d := store.Doc{ID: name(step), Rev: *rev, Body: fmt.Append(nil, step)}
+		if step%2 == 1 {
+			d.Index = values{"slot": "passed on"}
+		}
+		begun.Store(step)
+		if err := servers[step%int64(len(servers))].Replace(ctx(t), "things", d); err != nil {
+			t.Error(err)
+		}
+		done.Store(step)
+	}
+	done.Store(steps)
+	readers.Wait()
 }
 
 // each runs f(0) to f(n-1), some at once.
