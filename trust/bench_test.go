@@ -41,3 +41,17 @@ func BenchmarkConfirm(b *testing.B) {
 		})
 	}
 }
+
+// A certificate that has never been seen, before its chain is looked for.
+func BenchmarkParseCertificate(b *testing.B) {
+	for _, alg := range tt.Algorithms {
+		b.Run(string(alg), func(b *testing.B) {
+			c := tt.Root(b, alg, "root").Identified(b, alg, "11010519491231002X", "91350100M000100Y43").Cert
+			b.ReportAllocs()
+			for b.Loop() {
+				_, err := trust.ParseAnew(c.Raw)
+				must(b, err)
+			}
+		})
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -34,14 +35,14 @@ type Certificate struct {
 	sum         [32]byte
 	fingerprint string
 	contentID   string
-	keySum      string
 	algorithm   Algorithm
 	keyErr      error
-	subject     []field
-	extensions  []field
 	// issuer is the one whose signature was last found good: a fact about the bytes
 	// of the two, which time does not change.
 	issuer atomic.Pointer[Certificate]
+
+	keyOnce sync.Once
+	keySum  string
 }
 
 // parsed remembers certificates by the digest of their bytes: the same few
@@ -51,7 +52,14 @@ var parsed = lru.New[[32]byte, *Certificate](2048)
 
 // ParseCertificate reads one certificate in DER. It is stricter than most: bounded in
 // size, no byte left over, named curves only.
-func ParseCertificate(der []byte) (*Certificate, error) {
+func ParseCertificate(der []byte) (*Certificate, error) { return remembered(der, bytes.Clone) }
+
+// parseOwn is ParseCertificate for bytes that nobody else has and will change.
+func parseOwn(der []byte) (*Certificate, error) {
+	return remembered(der, func(own []byte) []byte { return own })
+}
+
+func remembered(der []byte, keep func([]byte) []byte) (*Certificate, error) {
 	if len(der) == 0 || len(der) > MaxCertificate {
 		return nil, ErrCertificate.Becausef("%d bytes, at most %d are read", len(der), MaxCertificate)
 	}
@@ -59,7 +67,7 @@ func ParseCertificate(der []byte) (*Certificate, error) {
 	if c, ok := parsed.Get(sum); ok {
 		return c, nil
 	}
-	c, err := parseCertificate(bytes.Clone(der), sum)
+	c, err := parseCertificate(keep(der), sum)
 	if err != nil {
 		return nil, err
 	}
@@ -85,13 +93,7 @@ func parseCertificate(der []byte, sum [32]byte) (*Certificate, error) {
 	c.fingerprint = hex.EncodeToString(sum[:])
 	content := sha256.Sum256(object.TBS)
 	c.contentID = hex.EncodeToString(content[:])
-	c.subject, c.extensions = subjectFields(x.RawSubject), extensionFields(x.Extensions)
 	c.algorithm, c.keyErr = AlgorithmOf(x.PublicKey)
-	c.keySum, err = PublicKeySHA256(x.PublicKey)
-	if err != nil { // a kind of key that cannot be written anew: its own bytes then
-		spki := sha256.Sum256(x.RawSubjectPublicKeyInfo)
-		c.keySum = base64.RawURLEncoding.EncodeToString(spki[:])
-	}
 	return c, nil
 }
 
@@ -123,7 +125,16 @@ func (c *Certificate) Algorithm() (Algorithm, error) { return c.algorithm, c.key
 func (c *Certificate) PublicKey() crypto.PublicKey { return c.X.PublicKey }
 
 // PublicKeySHA256 is the package function of that name over the certified key.
-func (c *Certificate) PublicKeySHA256() string { return c.keySum }
+func (c *Certificate) PublicKeySHA256() string {
+	c.keyOnce.Do(func() {
+		var err error
+		if c.keySum, err = PublicKeySHA256(c.X.PublicKey); err != nil { // a kind of key that cannot be written anew: its own bytes then
+			spki := sha256.Sum256(c.X.RawSubjectPublicKeyInfo)
+			c.keySum = base64.RawURLEncoding.EncodeToString(spki[:])
+		}
+	})
+	return c.keySum
+}
 
 // SerialHex is the serial number in lower-case hex, as OpenSSL prints it (in pairs).
 func (c *Certificate) SerialHex() string { return SerialHex(c.X.SerialNumber) }
@@ -135,10 +146,10 @@ func (c *Certificate) NotBefore() time.Time { return c.X.NotBefore }
 func (c *Certificate) NotAfter() time.Time { return c.X.NotAfter }
 
 // Subject is the holder's name in the form of RFC 4514, readable.
-func (c *Certificate) Subject() string { return nameString(c.X.RawSubject) }
+func (c *Certificate) Subject() string { return nameString(c.X.RawSubject, c.X.Subject.Names) }
 
 // Issuer is the authority's name in the form of RFC 4514, readable.
-func (c *Certificate) Issuer() string { return nameString(c.X.RawIssuer) }
+func (c *Certificate) Issuer() string { return nameString(c.X.RawIssuer, c.X.Issuer.Names) }
 
 // SelfIssued says whether issuer and subject have the same name.
 func (c *Certificate) SelfIssued() bool { return bytes.Equal(c.X.RawIssuer, c.X.RawSubject) }

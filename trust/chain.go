@@ -31,7 +31,7 @@ func (p *Pool) find(leaf *Certificate, supplied []*Certificate) ([]*path, error)
 	if found, ok := p.paths.Get(leaf.sum); ok {
 		return found, nil
 	}
-	s := search{pool: p, supplied: supplied, refusal: ErrUntrusted.Becausef("no issuer in the pool")}
+	s := search{pool: p, supplied: supplied, refusal: errNoIssuer}
 	if leaf.SelfIssued() && !p.Contains(leaf) {
 		s.refusal = ErrUntrusted.Becausef("self-signed")
 	}
@@ -42,6 +42,8 @@ func (p *Pool) find(leaf *Certificate, supplied []*Certificate) ([]*path, error)
 	p.paths.Put(leaf.sum, s.found)
 	return s.found, nil
 }
+
+var errNoIssuer = ErrUntrusted.Becausef("no issuer in the pool")
 
 type search struct {
 	pool       *Pool
@@ -152,7 +154,7 @@ func below(chain []*Certificate) int {
 // inChain prevents loops among cross-certificates.
 func inChain(c *Certificate, chain []*Certificate) bool {
 	for _, d := range chain {
-		if c.sum == d.sum || (bytes.Equal(c.X.RawSubject, d.X.RawSubject) && c.keySum == d.keySum) {
+		if c.sum == d.sum || (bytes.Equal(c.X.RawSubject, d.X.RawSubject) && c.PublicKeySHA256() == d.PublicKeySHA256()) {
 			return true
 		}
 	}

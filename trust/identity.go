@@ -1,7 +1,6 @@
 package trust
 
 import (
-	"crypto/x509/pkix"
 	"encoding/asn1"
 	"fmt"
 	"strconv"
@@ -78,7 +77,7 @@ func CheckIdentifierRules(rules []IdentifierRule) error {
 		default:
 			at("field", "字段须为 person、personName、organisation 或 organisationName", "field must be person, personName, organisation or organisationName")
 		}
-		if _, _, ok := r.source(); !ok {
+		if oid, _ := r.source(); !validOID(oid) {
 			at("from", "来源须形如 subject.CN 或 oid:1.2.3", "from must look like subject.CN or oid:1.2.3")
 		}
 		if r.Part < 0 || r.Part > 32 || (r.Separator == "" && r.Part != 0) {
@@ -91,19 +90,20 @@ func CheckIdentifierRules(rules []IdentifierRule) error {
 	return nil
 }
 
-// source reads From: the object identifier, and whether it is of an extension.
-func (r IdentifierRule) source() (oid string, extension, ok bool) {
+// source reads From: an object identifier, if it is right, and whether it is of an
+// extension.
+func (r IdentifierRule) source() (oid string, extension bool) {
 	if rest, found := strings.CutPrefix(r.From, "oid:"); found {
-		return rest, true, validOID(rest)
+		return rest, true
 	}
 	rest, found := strings.CutPrefix(r.From, "subject.")
 	if !found {
-		return "", false, false
+		return "", false
 	}
 	if long, short := longNames[rest]; short {
-		return long, false, true
+		return long, false
 	}
-	return rest, false, validOID(rest)
+	return rest, false
 }
 
 func validOID(s string) bool {
@@ -145,53 +145,36 @@ func Identify(c *Certificate, rules []IdentifierRule) Identity {
 	return id
 }
 
-// field is one named value of a certificate: of its subject, or an extension's.
-type field struct{ oid, value string }
-
-// subjectFields reads a distinguished name into its parts, in their order.
-func subjectFields(raw []byte) []field {
-	var rdns pkix.RDNSequence
-	if _, err := asn1.Unmarshal(raw, &rdns); err != nil {
-		return nil
-	}
-	var out []field
-	for _, set := range rdns {
-		for _, a := range set {
-			out = append(out, field{a.Type.String(), attribute(a)})
-		}
-	}
-	return out
-}
-
-func extensionFields(extensions []pkix.Extension) []field {
-	out := make([]field, len(extensions))
-	for i, e := range extensions {
-		out[i] = field{e.Id.String(), string(e.Value)}
-	}
-	return out
-}
-
 func (r IdentifierRule) find(c *Certificate) string {
-	oid, extension, ok := r.source()
-	if !ok {
-		return ""
-	}
+	oid, extension := r.source()
 	if extension {
-		for _, f := range c.extensions {
-			if f.oid == oid {
-				return r.cut(extensionText([]byte(f.value)))
+		for _, e := range c.X.Extensions {
+			if spelt(e.Id, oid) {
+				return r.cut(extensionText(e.Value))
 			}
 		}
 		return ""
 	}
-	for _, f := range c.subject {
-		if f.oid == oid {
-			if v := r.cut(f.value); v != "" {
+	for _, a := range c.X.Subject.Names {
+		if spelt(a.Type, oid) {
+			if v := r.cut(attribute(a)); v != "" {
 				return v // of several OU, the first that fits the rule
 			}
 		}
 	}
 	return ""
+}
+
+// spelt says whether text is how oid is written.
+func spelt(oid asn1.ObjectIdentifier, text string) bool {
+	for i, arc := range oid {
+		digits, rest, more := strings.Cut(text, ".")
+		if n, err := strconv.Atoi(digits); err != nil || n != arc || more == (i == len(oid)-1) {
+			return false
+		}
+		text = rest
+	}
+	return len(oid) > 0
 }
 
 func (r IdentifierRule) cut(v string) string {

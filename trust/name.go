@@ -1,13 +1,15 @@
 package trust
 
 import (
-	"encoding/asn1"
+	"crypto/x509/pkix"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 
-	"crypto/x509/pkix"
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
 var shortNames = map[string]string{
@@ -27,39 +29,61 @@ var longNames = func() map[string]string {
 
 // nameString writes a distinguished name as RFC 4514 does: last part first, UTF-8 as
 // it is. Characters that would not show, or would turn the text around, are escaped:
-// what a person reads must be what stands in the certificate.
-func nameString(raw []byte) string {
-	var rdns pkix.RDNSequence
-	if rest, err := asn1.Unmarshal(raw, &rdns); err != nil || len(rest) != 0 {
+// what a person reads must be what stands in the certificate. parts are what the
+// library has read from raw; which of them stand in one set only raw tells.
+func nameString(raw []byte, parts []pkix.AttributeTypeAndValue) string {
+	sizes, ok := setSizes(raw)
+	if !ok {
 		return "#" + hex.EncodeToString(raw)
 	}
 	var b strings.Builder
-	for i := len(rdns) - 1; i >= 0; i-- {
+	for _, size := range slices.Backward(sizes) {
 		if b.Len() > 0 {
 			b.WriteByte(',')
 		}
-		for j, a := range rdns[i] {
-			if j > 0 {
+		begin := len(parts) - size
+		for i, a := range parts[begin:] {
+			if i > 0 {
 				b.WriteByte('+')
 			}
 			oid := a.Type.String()
 			if short, ok := shortNames[oid]; ok {
-				b.WriteString(short)
-			} else {
-				b.WriteString(oid)
+				oid = short
 			}
+			b.WriteString(oid)
 			b.WriteByte('=')
 			escape(&b, attribute(a))
 		}
+		parts = parts[:begin]
 	}
 	return b.String()
 }
 
-func attribute(a pkix.AttributeTypeAndValue) string {
-	if s, ok := a.Value.(string); ok {
-		return s
+// setSizes counts the attributes in each set of a distinguished name.
+func setSizes(raw []byte) (sizes []int, ok bool) {
+	in := cryptobyte.String(raw)
+	var sets, set cryptobyte.String
+	if !in.ReadASN1(&sets, cbasn1.SEQUENCE) || !in.Empty() {
+		return nil, false
 	}
-	return fmt.Sprint(a.Value)
+	for !sets.Empty() {
+		if !sets.ReadASN1(&set, cbasn1.SET) {
+			return nil, false
+		}
+		n := 0
+		for ; !set.Empty(); n++ {
+			if !set.SkipASN1(cbasn1.SEQUENCE) {
+				return nil, false
+			}
+		}
+		sizes = append(sizes, n)
+	}
+	return sizes, true
+}
+
+func attribute(a pkix.AttributeTypeAndValue) string {
+	s, _ := a.Value.(string) // all are: no certificate is read that has other values
+	return s
 }
 
 func escape(b *strings.Builder, s string) {

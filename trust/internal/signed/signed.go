@@ -11,7 +11,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	_ "crypto/sha256"
+	"crypto/sha256"
 	_ "crypto/sha512"
 	"errors"
 	"fmt"
@@ -159,6 +159,10 @@ func (o Object) DER() ([]byte, error) {
 }
 
 func digest(h crypto.Hash, data []byte) []byte {
+	if h == crypto.SHA256 { // nearly always
+		sum := sha256.Sum256(data)
+		return sum[:]
+	}
 	w := h.New()
 	w.Write(data)
 	return w.Sum(nil)
