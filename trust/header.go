@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"crypto"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
-	"io"
-	"unicode/utf8"
 
-	"certlink/trust/internal/lru"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"certlink/internal/fault"
 )
 
 const maxChainSent = maxSupplied + 1 // the leaf and its intermediates
@@ -20,48 +20,44 @@ type header struct {
 	jwk   crypto.PublicKey
 }
 
-var errTwice = errors.New("a member is there twice")
+// protected is the allow-list of a header's members, each as it stands there, nil
+// where it does not.
+type protected struct {
+	Alg jsontext.Value `json:"alg"`
+	Typ jsontext.Value `json:"typ"`
+	X5C x5c            `json:"x5c"`
+	JWK jsontext.Value `json:"jwk"`
+}
 
-// parseHeader reads the protected header by an allow-list: alg, typ, and one of x5c
-// and jwk. Where the key comes from is thus never anybody's choice but the signer's
-// own certificate (jku, x5u and kid would be), and nothing changes what is signed
-// (crit, b64).
+// parseHeader reads the protected header: alg, typ, and one of x5c and jwk. Where the
+// key comes from is thus never anybody's choice but the signer's own certificate (jku,
+// x5u and kid would be), and nothing changes what is signed (crit, b64).
 func parseHeader(raw []byte) (*header, error) {
-	members, err := object(raw)
-	if err != nil {
-		if errors.Is(err, errTwice) {
-			return nil, ErrJWSHeader.Because(err)
-		}
-		return nil, ErrJWSMalformed.Because(err)
-	}
-	for name := range members {
-		switch name {
-		case "alg", "typ", "x5c", "jwk":
-		default:
-			return nil, ErrJWSHeader.Becausef("member %.32q", name)
-		}
+	var p protected
+	if err := members(raw, &p); err != nil {
+		return nil, err
 	}
 	h := &header{}
-	var alg, typ string
-	if json.Unmarshal(members["alg"], &alg) != nil {
+	var typ string
+	if json.Unmarshal(p.Alg, &h.alg) != nil {
 		return nil, ErrJWSHeader.Becausef("no alg, or not a string")
 	}
-	switch h.alg = Algorithm(alg); h.alg {
+	switch h.alg {
 	case ES256, RS256, SM2SM3:
 	default: // "none" and the HMAC family among them
-		return nil, ErrJWSAlgorithm.Becausef("alg %.32q", alg)
+		return nil, ErrJWSAlgorithm.Becausef("alg %.32q", h.alg)
 	}
-	if json.Unmarshal(members["typ"], &typ) != nil || typ != StatementType {
+	if json.Unmarshal(p.Typ, &typ) != nil || typ != StatementType {
 		return nil, ErrJWSHeader.Becausef("typ is not %s", StatementType)
 	}
-	x5c, jwk := members["x5c"], members["jwk"]
+	var err error
 	switch {
-	case (x5c == nil) == (jwk == nil):
+	case p.X5C.sent == (p.JWK != nil):
 		return nil, ErrJWSHeader.Becausef("exactly one of x5c and jwk is needed")
-	case jwk != nil:
-		h.jwk, err = parseJWK(jwk, h.alg)
+	case p.JWK != nil:
+		h.jwk, err = parseJWK(p.JWK, h.alg)
 	default:
-		h.chain, err = parseX5C(x5c)
+		h.chain, err = p.X5C.certificates()
 	}
 	if err != nil {
 		return nil, err
@@ -69,70 +65,81 @@ func parseHeader(raw []byte) (*header, error) {
 	return h, nil
 }
 
-// object reads a JSON object into its members; encoding/json alone would take the last
-// of two members of one name, and other readers the first.
-func object(raw []byte) (map[string]json.RawMessage, error) {
-	if !utf8.Valid(raw) {
-		return nil, errors.New("not UTF-8")
+// members reads a JSON object into the members that to has. Any other is refused, and
+// so is one that is there twice: some readers take the first of the two, others the
+// last.
+func members(raw []byte, to any) error {
+	err := json.Unmarshal(raw, to, json.RejectUnknownMembers(true))
+	switch {
+	case err == nil:
+		return nil
+	case fault.Of(err) != nil:
+		return fault.Of(err)
+	case errors.Is(err, json.ErrUnknownName), errors.Is(err, jsontext.ErrDuplicateName):
+		return ErrJWSHeader.Because(err)
 	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil, errors.New("not a JSON object")
-	}
-	members := make(map[string]json.RawMessage, 4)
-	for d.More() {
-		t, err := d.Token()
-		if err != nil {
-			return nil, err
-		}
-		name := t.(string) // inside an object the decoder gives nothing else here
-		if _, twice := members[name]; twice {
-			return nil, errTwice
-		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return nil, err
-		}
-		members[name] = value
-	}
-	if _, err := d.Token(); err != nil {
-		return nil, err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, errors.New("something after the object")
-	}
-	return members, nil
+	return ErrJWSMalformed.Because(err)
 }
 
-// above remembers the certificates above leaves, which many leaves bring along.
-var above = lru.New[string, *Certificate](256)
+// x5c is the chain as it is sent (RFC 7515 §4.1.6): ordinary base64, with padding.
+type x5c struct {
+	sent bool
+	ders [][]byte
+}
 
-// parseX5C reads the chain (RFC 7515 §4.1.6): ordinary base64, with padding.
-func parseX5C(raw json.RawMessage) ([]*Certificate, error) {
-	var items []string
-	if err := json.Unmarshal(raw, &items); err != nil || len(items) == 0 || len(items) > maxChainSent {
-		return nil, ErrJWSHeader.Becausef("x5c must hold 1 to %d certificates", maxChainSent)
+// UnmarshalJSONFrom reads the list.
+func (x *x5c) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	x.sent = true
+	if d.PeekKind() != jsontext.KindBeginArray {
+		return errX5C
 	}
-	chain := make([]*Certificate, len(items))
-	for i, item := range items {
-		if i > 0 {
-			if known, ok := above.Get(item); ok {
-				chain[i] = known
-				continue
-			}
+	_, err := d.ReadToken()
+	for err == nil && d.PeekKind() != jsontext.KindEndArray {
+		if len(x.ders) == maxChainSent {
+			return errX5C
 		}
-		if bytes.ContainsAny([]byte(item), "\r\n") {
-			return nil, ErrCertificate.Becausef("x5c[%d] has line ends", i)
+		err = x.read(d)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = d.ReadToken()
+	return err
+}
+
+var errX5C = ErrJWSHeader.Becausef("x5c must hold 1 to %d certificates", maxChainSent)
+
+func (x *x5c) read(d *jsontext.Decoder) error {
+	item, err := d.ReadValue()
+	if err != nil {
+		return err
+	}
+	if item.Kind() != jsontext.KindString {
+		return errX5C
+	}
+	text := item[1 : len(item)-1]
+	if bytes.IndexByte(text, '\\') >= 0 { // some write / as \/
+		if text, err = jsontext.AppendUnquote(nil, item); err != nil {
+			return err
 		}
-		der, err := base64.StdEncoding.Strict().DecodeString(item)
-		if err != nil {
-			return nil, ErrCertificate.Because(err)
-		}
-		if chain[i], err = ParseCertificate(der); err != nil {
+	}
+	der, err := decode(base64.StdEncoding.Strict(), text)
+	if err != nil {
+		return ErrCertificate.Because(err)
+	}
+	x.ders = append(x.ders, der)
+	return nil
+}
+
+func (x *x5c) certificates() ([]*Certificate, error) {
+	if len(x.ders) == 0 {
+		return nil, errX5C
+	}
+	chain := make([]*Certificate, len(x.ders))
+	for i, der := range x.ders {
+		var err error
+		if chain[i], err = parseOwn(der); err != nil {
 			return nil, err
-		}
-		if i > 0 {
-			above.Put(item, chain[i])
 		}
 	}
 	return chain, nil

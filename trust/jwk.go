@@ -5,51 +5,63 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rsa"
-	"encoding/json"
 	"math/big"
 
 	"github.com/emmansun/gmsm/sm2"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
-// jwkMembers are the members of a public key (RFC 7517, 7518). WebCrypto writes ext
-// and key_ops. Anything else is refused, a private part above all: who sends one has
-// lost the key already.
-var jwkMembers = map[string]bool{"kty": true, "crv": true, "x": true, "y": true, "n": true, "e": true,
-	"alg": true, "use": true, "key_ops": true, "ext": true}
+// publicJWK is the allow-list of a public key's members (RFC 7517, 7518). WebCrypto
+// writes ext and key_ops. Anything else is refused, a private part above all: who sends
+// one has lost the key already.
+type publicJWK struct {
+	Kty    jsontext.Value `json:"kty"`
+	Crv    jsontext.Value `json:"crv"`
+	X      jsontext.Value `json:"x"`
+	Y      jsontext.Value `json:"y"`
+	N      jsontext.Value `json:"n"`
+	E      jsontext.Value `json:"e"`
+	Alg    jsontext.Value `json:"alg"`
+	Use    jsontext.Value `json:"use"`
+	KeyOps jsontext.Value `json:"key_ops"`
+	Ext    jsontext.Value `json:"ext"`
+}
+
+// text is the text in a member, "" where it holds none.
+func text(v jsontext.Value) string {
+	var s string
+	if json.Unmarshal(v, &s) != nil {
+		return ""
+	}
+	return s
+}
 
 // parseJWK reads the device key of an enrol statement. SM2 keys have kty EC and crv
 // SM2; no standard has registered a name yet.
-func parseJWK(raw json.RawMessage, alg Algorithm) (crypto.PublicKey, error) {
-	members, err := object(raw)
-	if err != nil {
-		return nil, ErrJWSHeader.Because(err)
+func parseJWK(raw jsontext.Value, alg Algorithm) (crypto.PublicKey, error) {
+	var k publicJWK
+	if raw.Kind() != jsontext.KindBeginObject {
+		return nil, ErrJWSHeader.Becausef("jwk is no object")
 	}
-	text := func(name string) string {
-		var s string
-		if m, ok := members[name]; ok && json.Unmarshal(m, &s) != nil {
-			return ""
-		}
-		return s
+	if err := members(raw, &k); err != nil {
+		return nil, err
 	}
-	for name := range members {
-		if !jwkMembers[name] {
-			return nil, ErrJWSHeader.Becausef("jwk member %.32q", name)
-		}
-	}
-	if _, ok := members["alg"]; ok && text("alg") != string(alg) {
+	if k.Alg != nil && text(k.Alg) != string(alg) {
 		return nil, ErrJWSMismatch.Becausef("alg in jwk is not that of the header")
 	}
-	if _, ok := members["use"]; ok && text("use") != "sig" {
+	if k.Use != nil && text(k.Use) != "sig" {
 		return nil, ErrJWSHeader.Becausef("jwk is not for signing")
 	}
 	var pub crypto.PublicKey
-	switch text("kty") + "/" + text("crv") {
+	var err error
+	switch text(k.Kty) + "/" + text(k.Crv) {
 	case "EC/P-256":
-		pub, err = ecJWK(elliptic.P256(), text("x"), text("y"))
+		pub, err = ecJWK(elliptic.P256(), text(k.X), text(k.Y))
 	case "EC/SM2":
-		pub, err = ecJWK(sm2.P256(), text("x"), text("y"))
+		pub, err = ecJWK(sm2.P256(), text(k.X), text(k.Y))
 	case "RSA/":
-		pub, err = rsaJWK(text("n"), text("e"))
+		pub, err = rsaJWK(text(k.N), text(k.E))
 	default:
 		return nil, ErrJWSHeader.Becausef("jwk of an unknown kind")
 	}
@@ -67,8 +79,8 @@ func parseJWK(raw json.RawMessage, alg Algorithm) (crypto.PublicKey, error) {
 }
 
 func ecJWK(curve elliptic.Curve, x, y string) (crypto.PublicKey, error) {
-	xb, errX := decode(x)
-	yb, errY := decode(y)
+	xb, errX := decode(strict, []byte(x))
+	yb, errY := decode(strict, []byte(y))
 	if errX != nil || errY != nil || len(xb) != 32 || len(yb) != 32 {
 		return nil, ErrJWSHeader.Becausef("jwk coordinates must have 32 bytes each")
 	}
@@ -88,8 +100,8 @@ func ecJWK(curve elliptic.Curve, x, y string) (crypto.PublicKey, error) {
 }
 
 func rsaJWK(n, e string) (crypto.PublicKey, error) {
-	nb, errN := decode(n)
-	eb, errE := decode(e)
+	nb, errN := decode(strict, []byte(n))
+	eb, errE := decode(strict, []byte(e))
 	// RFC 7518 §6.3.1.1: no leading zero octets.
 	if errN != nil || errE != nil || len(nb) == 0 || len(nb) > maxRSA/8 || len(eb) == 0 || len(eb) > 4 || nb[0] == 0 || eb[0] == 0 {
 		return nil, ErrJWSHeader.Becausef("jwk modulus or exponent is malformed")

@@ -1,18 +1,17 @@
 package trust
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
-	"strings"
+	"slices"
 
 	"github.com/emmansun/gmsm/sm2"
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
-
-	"certlink/trust/internal/lru"
 )
 
 const (
@@ -31,13 +30,9 @@ type JWS struct {
 	JWK       crypto.PublicKey // from jwk; nil where the header has an x5c
 	Compact   string           // as it came
 
-	input     string // what was signed: header and payload, as they came
+	input     []byte // what was signed: header and payload, as they came
 	signature []byte
 }
-
-// headers remembers parsed headers that carry certificates, by their bytes: one
-// certificate always makes the same header.
-var headers = lru.New[string, *header](1024)
 
 // strict refuses bits that are left over in the last character: one value, one
 // spelling.
@@ -48,44 +43,45 @@ func ParseJWS(compact string) (*JWS, error) {
 	if len(compact) > MaxJWS {
 		return nil, ErrJWSMalformed.Becausef("%d characters, at most %d are read", len(compact), MaxJWS)
 	}
-	compact = strings.Clone(compact) // the caller's buffer may be used again
-	head, rest, ok1 := strings.Cut(compact, ".")
-	body, sig, ok2 := strings.Cut(rest, ".")
+	signed := []byte(compact)
+	head, rest, ok1 := bytes.Cut(signed, dot)
+	body, sig, ok2 := bytes.Cut(rest, dot)
 	// A detached payload (RFC 7515 appendix F) would leave open what was signed.
-	if !ok1 || !ok2 || head == "" || body == "" || sig == "" {
+	if !ok1 || !ok2 || len(head) == 0 || len(body) == 0 || len(sig) == 0 {
 		return nil, ErrJWSMalformed.Becausef("not three parts with something in each")
 	}
-	payload, err := decode(body)
+	payload, err := decode(strict, body)
 	if err != nil {
 		return nil, ErrJWSMalformed.Because(err)
 	}
-	signature, err := decode(sig)
+	signature, err := decode(strict, sig)
 	if err != nil {
 		return nil, ErrJWSMalformed.Because(err)
 	}
-	h, ok := headers.Get(head)
-	if !ok {
-		raw, err := decode(head)
-		if err != nil {
-			return nil, ErrJWSMalformed.Because(err)
-		}
-		if h, err = parseHeader(raw); err != nil {
-			return nil, err
-		}
-		if h.jwk == nil {
-			headers.Put(strings.Clone(head), h)
-		}
+	raw, err := decode(strict, head)
+	if err != nil {
+		return nil, ErrJWSMalformed.Because(err)
+	}
+	h, err := parseHeader(raw)
+	if err != nil {
+		return nil, err
 	}
 	return &JWS{Algorithm: h.alg, Payload: payload, Chain: h.chain, JWK: h.jwk, Compact: compact,
-		input: compact[:len(head)+1+len(body)], signature: signature}, nil
+		input: signed[:len(head)+1+len(body)], signature: signature}, nil
 }
 
-// decode reads base64url without padding; Go's decoder skips line ends, this does not.
-func decode(s string) ([]byte, error) {
-	if i := strings.IndexAny(s, "\r\n"); i >= 0 {
-		return nil, base64.CorruptInputError(i)
+var dot = []byte(".")
+
+// decode reads base64 of the kind e; Go's decoder skips line ends, this does not.
+func decode(e *base64.Encoding, text []byte) ([]byte, error) {
+	for _, end := range []byte("\r\n") {
+		if i := bytes.IndexByte(text, end); i >= 0 {
+			return nil, base64.CorruptInputError(i)
+		}
 	}
-	return strict.DecodeString(s)
+	out := make([]byte, e.DecodedLen(len(text)))
+	n, err := e.Decode(out, text)
+	return out[:n], err
 }
 
 // Leaf is the signer's certificate, or nil where the header has a jwk.
@@ -109,15 +105,15 @@ func (j *JWS) Verify(pub crypto.PublicKey) error {
 	ok := false
 	switch j.Algorithm {
 	case RS256:
-		sum := sha256.Sum256([]byte(j.input))
+		sum := sha256.Sum256(j.input)
 		ok = rsa.VerifyPKCS1v15(pub.(*rsa.PublicKey), crypto.SHA256, sum[:], j.signature) == nil
 	case ES256:
-		sum := sha256.Sum256([]byte(j.input))
+		sum := sha256.Sum256(j.input)
 		der := j.SignatureDER()
 		ok = der != nil && ecdsa.VerifyASN1(pub.(*ecdsa.PublicKey), sum[:], der)
 	case SM2SM3:
 		der := j.SignatureDER()
-		ok = der != nil && sm2.VerifyASN1WithSM2(pub.(*ecdsa.PublicKey), []byte(SM2Identifier), []byte(j.input), der)
+		ok = der != nil && sm2.VerifyASN1WithSM2(pub.(*ecdsa.PublicKey), []byte(SM2Identifier), j.input, der)
 	}
 	if !ok {
 		return ErrSignature
@@ -126,7 +122,7 @@ func (j *JWS) Verify(pub crypto.PublicKey) error {
 }
 
 // SigningInput is what the signature is over: header and payload as they came.
-func (j *JWS) SigningInput() []byte { return []byte(j.input) }
+func (j *JWS) SigningInput() []byte { return j.input }
 
 // SignatureDER is the same signature as X.509 tools want it: SEQUENCE { r, s } for
 // ECDSA and SM2, the bytes themselves for RSA. It is nil where the signature cannot be
@@ -142,26 +138,17 @@ func rsToDER(rs []byte) []byte {
 	if len(rs) != 64 {
 		return nil
 	}
-	var b cryptobyte.Builder
-	zero := false
-	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		for _, half := range [][]byte{rs[:32], rs[32:]} {
-			for len(half) > 0 && half[0] == 0 {
-				half = half[1:]
-			}
-			zero = zero || len(half) == 0
-			b.AddASN1(asn1.INTEGER, func(b *cryptobyte.Builder) {
-				if len(half) > 0 && half[0]&0x80 != 0 {
-					b.AddUint8(0)
-				}
-				b.AddBytes(half)
-			})
+	der := append(make([]byte, 0, 72), 0x30, 0) // SEQUENCE; its length follows
+	for half := range slices.Chunk(rs, 32) {
+		half = bytes.TrimLeft(half, "\x00")
+		if len(half) == 0 {
+			return nil
 		}
-	})
-	der, err := b.Bytes()
-	if err != nil || zero {
-		return nil
+		positive := half[0] >> 7                          // an octet of zeros, lest the first bit be taken for a sign
+		der = append(der, 0x02, positive+byte(len(half))) // INTEGER
+		der = append(append(der, make([]byte, positive)...), half...)
 	}
+	der[1] = byte(len(der) - 2)
 	return der
 }
 
