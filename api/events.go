@@ -16,9 +16,8 @@ type sessionEvents struct {
 	s         *Server
 	sessionID string
 	browser   string
-	frames    []byte // room for a frame, used again
-	digits    int    // misses told, and
-	matched   bool   // whether the right ones were
+	digits    int  // misses told, and
+	matched   bool // whether the right ones were
 	state     confirm.State
 }
 
@@ -55,13 +54,19 @@ func (e *sessionEvents) told(v any) (news, bool) {
 }
 
 // show is an event that holds the whole session.
-func (e *sessionEvents) show(ctx context.Context, n news) (name string, body any, err error) {
+func (e *sessionEvents) show(n news) (name string, body any, err error) {
 	q := n.of.(*qr.Session)
 	name = string(q.State)
 	if q.State == e.state && (q.Match.Misses != e.digits || q.Match.Done != e.matched) {
 		name = "match" // else: typed code, link, statement made
 	}
 	e.state, e.digits, e.matched = q.State, q.Match.Misses, q.Match.Done
+	ctx := e.s.base
+	if q.Result != nil { // it has to be read
+		var cancel context.CancelFunc
+		ctx, cancel = e.s.reading()
+		defer cancel()
+	}
 	body, err = e.s.showQR(ctx, q)
 	return name, body, err
 }
@@ -77,16 +82,16 @@ func (e *sessionEvents) untilFrame(n news) time.Duration {
 	return time.Second - max(into, 0)
 }
 
-// frame is the code of this second; nil when the time is over, which is found out
+// frame is the code of this second; nothing when the time is over, which is found out
 // in the same moment.
-func (e *sessionEvents) frame(n news) []byte {
+func (e *sessionEvents) frame(b []byte, n news) []byte {
 	q := n.of.(*qr.Session)
 	code, count := e.s.QR.Code(q)
 	if code == "" {
-		return nil
+		return b
 	}
 	// Codes and times hold nothing that JSON escapes.
-	b := append(e.frames[:0], "id: "...)
+	b = append(b, "id: "...)
 	b = strconv.AppendInt(b, q.Seq, 10)
 	b = append(b, "\nevent: frame\ndata: {\"code\":\""...)
 	b = append(b, code...)
@@ -94,8 +99,7 @@ func (e *sessionEvents) frame(n news) []byte {
 	b = strconv.AppendInt(b, count, 10)
 	b = append(b, ",\"expires_at\":\""...)
 	b = q.ExpiresAt.UTC().AppendFormat(b, time.RFC3339)
-	e.frames = append(b, "\"}\n\n"...)
-	return e.frames
+	return append(b, "\"}\n\n"...)
 }
 
 func (s *Server) getEvents(c *call) error {

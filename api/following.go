@@ -73,11 +73,11 @@ type source interface {
 	// told takes what woke the waiting; false if it must be read.
 	told(v any) (news, bool)
 	// show is the event that tells it.
-	show(context.Context, news) (name string, body any, err error)
-	// untilFrame is when the next frame is due, 0 where there is none. frame is what
+	show(news) (name string, body any, err error)
+	// untilFrame is when the next frame is due, 0 where there is none. frame appends what
 	// changes with the time alone; it is told to streams and counts as no news.
 	untilFrame(news) time.Duration
-	frame(news) []byte
+	frame([]byte, news) []byte
 }
 
 // looking is a source that is read whenever something woke it, and has no frames.
@@ -92,8 +92,8 @@ type shown struct {
 func (l looking) look(ctx context.Context) (news, error) { return l(ctx) }
 func (looking) told(any) (news, bool)                    { return news{}, false }
 func (looking) untilFrame(news) time.Duration            { return 0 }
-func (looking) frame(news) []byte                        { return nil }
-func (looking) show(_ context.Context, n news) (string, any, error) {
+func (looking) frame(b []byte, _ news) []byte            { return b }
+func (looking) show(n news) (string, any, error) {
 	v := n.of.(shown)
 	return v.name, v.body, nil
 }
@@ -181,10 +181,15 @@ func (f *following) pause() time.Duration {
 	return d
 }
 
+// reading bounds what is read for those who wait.
+func (s *Server) reading() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(s.base, 2*time.Second)
+}
+
 // look reads the thing, and says whether there is news. A store that is away is
 // waited for: the page has its sign of life, and the hub still tells.
 func (f *following) look() (bool, error) {
-	ctx, cancel := context.WithTimeout(f.s.base, 2*time.Second)
+	ctx, cancel := f.s.reading()
 	defer cancel()
 	n, err := f.source.look(ctx)
 	switch {
@@ -224,7 +229,9 @@ func (c *call) stream(f *following) error {
 	h.Set("X-Accel-Buffering", "no") // nginx would collect the events
 	// The connection's own goroutine reads from the stream and writes what it reads:
 	// neither a pipe nor a goroutine is added, and the connection lives on after it.
-	c.f.Context().SetBodyStream(&stream{following: f, conn: c.f.Context().Conn(), requestID: c.requestID}, -1)
+	st := &stream{following: f, conn: c.f.Context().Conn(), requestID: c.requestID}
+	st.line, _ = st.conn.(*lingering)
+	c.f.Context().SetBodyStream(st, -1)
 	return nil
 }
 
@@ -232,6 +239,7 @@ func (c *call) stream(f *following) error {
 type stream struct {
 	*following
 	conn      net.Conn
+	line      *lingering // the same, or nil where it cannot gather
 	requestID string
 	begun     bool
 	rest      []byte // of an event that did not fit
@@ -240,6 +248,9 @@ type stream struct {
 // Close is called by fasthttp in every case: at the end, and when the client has
 // gone.
 func (st *stream) Close() error {
+	if st.line != nil {
+		st.line.gather(false)
+	}
 	st.close()
 	return nil
 }
@@ -254,7 +265,8 @@ func (st *stream) Read(p []byte) (n int, err error) {
 		}
 	}()
 	if len(st.rest) == 0 {
-		if st.rest, err = st.event(); err != nil {
+		// Written into the server's own buffer, which has room for nearly every event.
+		if st.rest, err = st.event(p[:0]); err != nil {
 			if !errors.Is(err, io.EOF) {
 				st.s.Log.Info("a stream ends", "request_id", st.requestID, "err", err)
 			}
@@ -268,17 +280,20 @@ func (st *stream) Read(p []byte) (n int, err error) {
 	}
 	n = copy(p, st.rest)
 	st.rest = st.rest[n:]
+	if st.line != nil && st.last.over && len(st.rest) == 0 {
+		st.line.gather(true) // the last event goes with the end of the answer
+	}
 	return n, nil
 }
 
-// event waits for what is to be told next.
-func (st *stream) event() ([]byte, error) {
+// event waits for what is to be told next, and appends it.
+func (st *stream) event(b []byte) ([]byte, error) {
 	if !st.begun {
 		st.begun = true
 		// Streams that end together, at a restart, come back spread over two seconds.
-		out := append([]byte("retry: "), strconv.Itoa(1000+rand.IntN(2000))...)
-		text, err := st.text()
-		return append(append(out, "\n\n"...), text...), err
+		b = append(b, "retry: "...)
+		b = strconv.AppendInt(b, 1000+rand.Int64N(2000), 10)
+		return st.text(append(b, "\n\n"...))
 	}
 	if st.last.over {
 		return nil, io.EOF
@@ -294,7 +309,7 @@ func (st *stream) event() ([]byte, error) {
 			return nil, err
 		}
 		if moved {
-			return st.text()
+			return st.text(b)
 		}
 		select {
 		case <-st.s.quit:
@@ -302,30 +317,31 @@ func (st *stream) event() ([]byte, error) {
 		default:
 		}
 		if frames == 0 {
-			return []byte(":\n\n"), nil
+			return append(b, ":\n\n"...), nil
 		}
-		if text := st.source.frame(st.last); text != nil {
-			return text, nil
+		if b = st.source.frame(b, st.last); len(b) > 0 {
+			return b, nil
 		}
 	}
 }
 
-// text is the event of the last news. Its id is what a client that comes back hands
-// in as Last-Event-ID.
-func (st *stream) text() ([]byte, error) {
-	ctx, cancel := context.WithTimeout(st.s.base, 2*time.Second)
-	defer cancel()
-	name, v, err := st.source.show(ctx, st.last)
+// text appends the event of the last news. Its id is what a client that comes back
+// hands in as Last-Event-ID.
+func (st *stream) text(b []byte) ([]byte, error) {
+	name, v, err := st.source.show(st.last)
 	if err != nil {
 		return nil, err
 	}
-	b := bytes.NewBuffer(make([]byte, 0, 2<<10))
-	fmt.Fprintf(b, "id: %d\nevent: %s\ndata: ", st.last.seq, name)
-	if err := json.NewEncoder(b).Encode(v); err != nil { // ends the line
+	b = append(b, "id: "...)
+	b = strconv.AppendInt(b, st.last.seq, 10)
+	b = append(b, "\nevent: "...)
+	b = append(b, name...)
+	b = append(b, "\ndata: "...)
+	out := bytes.NewBuffer(b)
+	if err := json.NewEncoder(out).Encode(v); err != nil { // ends the line
 		return nil, err
 	}
-	b.WriteByte('\n')
-	return b.Bytes(), nil
+	return append(out.Bytes(), '\n'), nil
 }
 
 // waiting reads the two parameters of a long poll.
