@@ -17,7 +17,9 @@ func TestRequestsInPieces(t *testing.T) {
 	w := newWorld(t)
 	host := strings.TrimPrefix(w.origin, "http://")
 	long := strings.Repeat("x", 5000)
-	request := func(path string) string { return "GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\nX-Long: " + long + "\r\n\r\n" }
+	request := func(path string) string {
+		return "GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\nX-Long: " + long + "\r\n\r\n"
+	}
 	posted := "POST /v1/qr-sessions HTTP/1.1\r\nHost: " + host + "\r\nContent-Type: application/json\r\nContent-Length: 40000\r\n\r\n{" + strings.Repeat(" ", 39999)
 	all := request("/healthz") + posted + request("/v1/config") + request("/healthz")
 	want := []int{200, 401, 200, 200}
