@@ -95,7 +95,7 @@ func (s *Server) getBinding(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.ok(v)
+	return c.ok(&v)
 }
 
 func (s *Server) postUnbind(c *call) error {

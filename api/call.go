@@ -1,8 +1,10 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"mime"
 	"net/netip"
 	"strconv"
@@ -151,14 +153,23 @@ func (c *call) media(want string) error {
 
 // json answers with v.
 func (c *call) json(status int, v any) error {
-	body, err := json.Marshal(v)
-	if err != nil {
+	// Into the answer's own buffer, which the HTTP server uses again.
+	if err := json.NewEncoder(unended{c.f.Response().BodyWriter()}).Encode(v); err != nil {
 		return err
 	}
 	c.f.Status(status)
 	c.f.Response().Header.SetContentType("application/json")
-	c.f.Response().SetBodyRaw(body)
 	return nil
+}
+
+// unended leaves out the line's end that an Encoder writes.
+type unended struct{ io.Writer }
+
+func (u unended) Write(p []byte) (int, error) {
+	if _, err := u.Writer.Write(bytes.TrimSuffix(p, []byte("\n"))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 func (c *call) ok(v any) error { return c.json(fiber.StatusOK, v) }

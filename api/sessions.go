@@ -149,12 +149,11 @@ type asked struct {
 // readAsked reads the request to begin a session.
 func (c *call) readAsked() (*asked, error) {
 	a := new(asked)
-	given := map[string]*string{"provider": new(string), "product": new(string), "application": new(string),
-		"renewal": new(string), "certificate": new(string)}
-	members := object{{"purpose", &a.purpose, true}, {"account", &a.subject, false}, {"actor", &a.actor, false},
-		{mobilecert.ParamEncryption, &a.encryption, false}}
-	for _, name := range slices.Sorted(maps.Keys(given)) {
-		members = append(members, member{name, given[name], false})
+	var given [len(paramNames)]string
+	members := append(make(object, 0, 4+len(given)), member{"purpose", &a.purpose, true}, member{"account", &a.subject, false},
+		member{"actor", &a.actor, false}, member{mobilecert.ParamEncryption, &a.encryption, false})
+	for n, name := range paramNames {
+		members = append(members, member{name, &given[n], false})
 	}
 	err := c.read(members)
 	if err == nil {
@@ -188,34 +187,38 @@ func (s *Server) postQRSession(c *call) error {
 	return c.json(fiber.StatusCreated, v)
 }
 
+// paramNames are the members of all purposes, in their order.
+var paramNames = [...]string{"application", "certificate", "product", "provider", "renewal"}
+
 // purposeParams are the members that a purpose has; one of them is needed.
 var purposeParams = map[string][]string{"bind": {"provider"}, "enroll": {"product", "application", "renewal"},
 	"extend": {"renewal"}, "acknowledge": {"certificate"}, "replace": {"renewal"}}
 
 // paramsOf takes the one member that the purpose has, and none of another's.
-func paramsOf(purpose string, given map[string]*string) (map[string]string, error) {
+func paramsOf(purpose string, given [len(paramNames)]string) (map[string]string, error) {
 	mine, known := purposeParams[purpose]
 	if !known {
 		list := strings.Join(slices.Sorted(maps.Keys(purposeParams)), ", ")
 		return nil, confirm.ErrPurposeUnknown.At("/purpose", "可选："+list, "must be one of "+list)
 	}
 	params := map[string]string{}
-	for _, name := range slices.Sorted(maps.Keys(given)) {
+	for n, name := range paramNames {
 		switch {
-		case *given[name] == "":
+		case given[n] == "":
 		case !slices.Contains(mine, name):
 			return nil, ErrRequest.At("/"+name, "这个用途没有此字段", "this purpose has no such member")
 		default:
-			params[name] = *given[name]
+			params[name] = given[n]
 		}
 	}
-	switch list := strings.Join(mine, ", "); {
-	case len(params) == 0:
-		return nil, ErrRequest.At("/"+mine[0], "缺少此字段（"+list+" 之一）", "this member is missing (one of "+list+")")
-	case len(params) > 1:
-		return nil, ErrRequest.At("/"+mine[0], list+" 只能有一项", "only one of "+list+" may be there")
+	if len(params) == 1 {
+		return params, nil
 	}
-	return params, nil
+	list := strings.Join(mine, ", ")
+	if len(params) == 0 {
+		return nil, ErrRequest.At("/"+mine[0], "缺少此字段（"+list+" 之一）", "this member is missing (one of "+list+")")
+	}
+	return nil, ErrRequest.At("/"+mine[0], list+" 只能有一项", "only one of "+list+" may be there")
 }
 
 // request is what the person signed in wants confirmed or, through an integrator,
