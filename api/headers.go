@@ -1,9 +1,11 @@
 package api
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 )
 
 // pagePolicy allows what our own built pages need and nothing inline; apiPolicy
@@ -24,23 +26,44 @@ func policyWith(bridge string) string {
 	return strings.Replace(pagePolicy, "connect-src 'self'", "connect-src 'self' "+bridge, 1)
 }
 
+// field is a header of an answer, its name in the form in which it is sent.
+type field struct{ name, value []byte }
+
+func fields(pairs ...string) (out []field) {
+	for i := 0; i < len(pairs); i += 2 {
+		out = append(out, field{fasthttp.AppendNormalizedHeaderKey(nil, pairs[i]), []byte(pairs[i+1])})
+	}
+	return out
+}
+
+// everyHeader is what goes with each answer of the API, and with each page.
+func everyHeader(secure bool, policy string) (ofAPI, ofPages []field) {
+	all := fields(fiber.HeaderXContentTypeOptions, "nosniff")
+	if secure {
+		all = append(all, fields(fiber.HeaderStrictTransportSecurity, "max-age=31536000")...)
+	}
+	return slices.Concat(all, fields(
+			fiber.HeaderContentSecurityPolicy, apiPolicy,
+			fiber.HeaderCacheControl, "no-store",
+		)), slices.Concat(all, fields(
+			fiber.HeaderContentSecurityPolicy, policy,
+			// Not "no-referrer": with it browsers say "Origin: null" when a form is sent.
+			fiber.HeaderReferrerPolicy, "same-origin",
+			"Permissions-Policy", permissions,
+			"Cross-Origin-Opener-Policy", "same-origin",
+			"Cross-Origin-Resource-Policy", "same-origin",
+			fiber.HeaderXFrameOptions, "DENY",
+		))
+}
+
 // headers go with every answer. What a handler sets later stands.
 func (s *Server) headers(c *call) {
+	all := s.ofAPI
+	if c.page != nil {
+		all = s.ofPages
+	}
 	h := &c.f.Response().Header
-	h.Set(fiber.HeaderXContentTypeOptions, "nosniff")
-	if s.secure {
-		h.Set(fiber.HeaderStrictTransportSecurity, "max-age=31536000")
+	for _, f := range all {
+		h.SetCanonical(f.name, f.value)
 	}
-	if c.page == nil {
-		h.Set(fiber.HeaderContentSecurityPolicy, apiPolicy)
-		h.Set(fiber.HeaderCacheControl, "no-store")
-		return
-	}
-	h.Set(fiber.HeaderContentSecurityPolicy, s.policy)
-	// Not "no-referrer": with it browsers say "Origin: null" when a form is sent.
-	h.Set(fiber.HeaderReferrerPolicy, "same-origin")
-	h.Set("Permissions-Policy", permissions)
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set(fiber.HeaderXFrameOptions, "DENY")
 }

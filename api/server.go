@@ -106,9 +106,10 @@ type Server struct {
 	Config
 	host   string // of Origin
 	secure bool   // Origin is https
-	policy string // Content-Security-Policy of pages
 	app    *fiber.App
-	all    *rate.Limiter
+
+	ofAPI, ofPages []field // headers
+	all            *rate.Limiter
 
 	starts, accounts, programs, sessions, devices *meter
 
@@ -157,7 +158,7 @@ func New(c Config) (*Server, error) {
 	}
 	c.Limits = c.Limits.withDefaults()
 	s := &Server{
-		Config: c, host: u.Host, secure: u.Scheme == "https", policy: policyWith(c.Bridge.Origin),
+		Config: c, host: u.Host, secure: u.Scheme == "https",
 		starts:   newMeter(c.Limits.Starts, c.Limits.Remembered, c.Clock),
 		accounts: newMeter(c.Limits.Account, c.Limits.Remembered, c.Clock), programs: newMeter(c.Limits.Programs, c.Limits.Remembered, c.Clock),
 		sessions: newMeter(c.Limits.Session, c.Limits.Remembered, c.Clock),
@@ -165,6 +166,7 @@ func New(c Config) (*Server, error) {
 		faults:   map[string]*fault.Error{}, bodies: map[string]int{},
 		quit: make(chan struct{}),
 	}
+	s.ofAPI, s.ofPages = everyHeader(s.secure, policyWith(c.Bridge.Origin))
 	if c.Assets != nil {
 		s.assets = &assets{fs: c.Assets, lasting: c.Lasting}
 	}
