@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"mime"
@@ -160,6 +161,13 @@ func (c *call) json(status int, v any) error {
 	c.f.Status(status)
 	c.f.Response().Header.SetContentType("application/json")
 	return nil
+}
+
+// base64url is text in an answer (RFC 4648 §5, without padding).
+type base64url []byte
+
+func (b base64url) MarshalText() ([]byte, error) {
+	return base64.RawURLEncoding.AppendEncode(nil, b), nil
 }
 
 // unended leaves out the line's end that an Encoder writes.

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/base64"
 	"encoding/json"
 
 	"github.com/gofiber/fiber/v2"
@@ -26,7 +25,7 @@ type phoneView struct {
 	KeyRequest *keyRequestView          `json:"key_request,omitempty"`
 	SignedBy   confirm.SignedBy         `json:"signed_by"`
 	Provider   *mobilecert.ProviderName `json:"provider,omitempty"`
-	Statement  string                   `json:"statement,omitempty"`
+	Statement  base64url                `json:"statement,omitempty"`
 	Hints      []qr.Hint                `json:"hints"`
 	Result     json.RawMessage          `json:"result,omitempty"`
 	Failure    *failureView             `json:"failure,omitempty"`
@@ -58,9 +57,7 @@ func (s *Server) showPhone(q *qr.Session) *phoneView {
 	if terms.NewKey != nil {
 		v.KeyRequest = showKeyRequest(terms.NewKey, q.Confirmation.Request.Subject.Name)
 	}
-	if q.Confirmation.Statement != nil {
-		v.Statement = base64.RawURLEncoding.EncodeToString(q.Confirmation.Statement)
-	}
+	v.Statement = q.Confirmation.Statement
 	if q.Result != nil {
 		v.Result = q.Result.View
 	}

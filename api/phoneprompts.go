@@ -27,7 +27,7 @@ type phonePrompt struct {
 	SignedBy   confirm.SignedBy         `json:"signed_by"`
 	KeyRequest *keyRequestView          `json:"key_request,omitempty"`
 	Provider   *mobilecert.ProviderName `json:"provider,omitempty"`
-	Statement  string                   `json:"statement,omitempty"`
+	Statement  base64url                `json:"statement,omitempty"`
 	Hints      []confirm.Hint           `json:"hints"`
 	Result     json.RawMessage          `json:"result,omitempty"`
 	Failure    *failureView             `json:"failure,omitempty"`
@@ -56,9 +56,7 @@ func (s *Server) showPhonePrompt(p *push.Prompt) phonePrompt {
 		name := s.Catalogue.NameOf(terms.Provider)
 		v.Provider = &name
 	}
-	if p.Confirmation.Statement != nil {
-		v.Statement = base64.RawURLEncoding.EncodeToString(p.Confirmation.Statement)
-	}
+	v.Statement = p.Confirmation.Statement
 	if p.Result != nil {
 		v.Result = p.Result.View
 	}
