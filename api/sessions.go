@@ -305,12 +305,10 @@ func (s *Server) getQRSession(c *call) error {
 	if err != nil {
 		return err
 	}
-	var q *qr.Session
 	if wait == 0 {
-		q, err = s.QR.Owned(c.ctx, sessionID, browser)
-	} else {
-		q, err = s.await(c.ctx, sessionID, browser, since, wait)
+		return s.answerQR(c)(s.QR.Owned(c.ctx, sessionID, browser))
 	}
+	q, err := s.await(c.ctx, sessionID, browser, since, wait)
 	if err != nil {
 		return err
 	}
