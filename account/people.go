@@ -60,13 +60,14 @@ func (s *Service) openIDNumber(a *stored) (string, error) {
 	return string(plain), nil
 }
 
-// opened is the account as others see it.
+// opened is the account as others see it. What was read is the reader's own, and so no
+// copy is made.
 func (s *Service) opened(a *stored) (*Account, error) {
 	var err error
-	out := a.Account
+	out := &a.Account
 	out.IDNumber, err = s.openIDNumber(a)
 	out.HasPassword, out.TOTP = a.Password != "", a.Second.Enabled()
-	return &out, err
+	return out, err
 }
 
 func (s *Service) openedAll(in []*stored) ([]*Account, error) {
