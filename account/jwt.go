@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"slices"
 	"strings"
@@ -25,7 +26,8 @@ func (s *Service) bearerJWT(ctx context.Context, token string) (*Principal, erro
 	if len(token) > maxJWT || strings.Count(token, ".") != 2 {
 		return nil, ErrToken
 	}
-	if v, err := s.known(ctx, token); err != nil {
+	sum := sha256.Sum256([]byte(token))
+	if v, err := s.known(ctx, sum); err != nil {
 		return nil, err
 	} else if v != nil {
 		a, o, err := s.knownAccount(ctx, v)
@@ -75,7 +77,7 @@ func (s *Service) bearerJWT(ctx context.Context, token string) (*Principal, erro
 		return nil, ErrToken.Because(err)
 	}
 	parsed = &jwt.Token{Header: parsed.Header, Method: parsed.Method}
-	s.verified(token, &verifiedJWT{issuer: i, token: parsed, key: key, person: p, account: a.ID}, claims)
+	s.verified(sum, &verifiedJWT{issuer: i, token: parsed, key: key, person: p, account: a.ID}, claims)
 	return s.issuedPrincipal(a, o, exp)
 }
 

@@ -3,7 +3,6 @@ package account
 import (
 	"context"
 	"crypto"
-	"crypto/sha256"
 	"slices"
 	"sync"
 
@@ -60,8 +59,8 @@ func (c *jwtCache) add(sum [32]byte, v *verifiedJWT) {
 
 // known finds a token that was verified before and is good still; nil without an
 // error means that it must be looked at in full.
-func (s *Service) known(ctx context.Context, token string) (*verifiedJWT, error) {
-	v := s.jwts.get(sha256.Sum256([]byte(token)))
+func (s *Service) known(ctx context.Context, sum [32]byte) (*verifiedJWT, error) {
+	v := s.jwts.get(sum)
 	if v == nil {
 		return nil, nil
 	}
@@ -80,7 +79,7 @@ func (s *Service) known(ctx context.Context, token string) (*verifiedJWT, error)
 }
 
 // verified remembers a token.
-func (s *Service) verified(raw string, v *verifiedJWT, claims jwt.MapClaims) {
+func (s *Service) verified(sum [32]byte, v *verifiedJWT, claims jwt.MapClaims) {
 	var err error
 	c := &v.claims
 	c.Issuer = v.issuer.config.Issuer
@@ -94,7 +93,7 @@ func (s *Service) verified(raw string, v *verifiedJWT, claims jwt.MapClaims) {
 			return
 		}
 	}
-	s.jwts.put(sha256.Sum256([]byte(raw)), v)
+	s.jwts.put(sum, v)
 }
 
 // knownAccount is issuedAccount for a token seen before: by the account's id
