@@ -1,24 +1,25 @@
 package account
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/sha256"
 	"encoding/json"
 	"math"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
+	jsonv2 "github.com/go-json-experiment/json"
 
 	"certlink/internal/fault"
 	"certlink/internal/seal"
+	"certlink/trust"
 )
 
 // ProofInput is a request as the proof must describe it.
 type ProofInput struct {
-	Proof  string // the DPoP header
+	Proof  []byte // the DPoP header; of it nothing is kept
 	Method string
 	URL    string // htu: the public origin and the path, without query or fragment
 	Body   []byte
@@ -81,7 +82,7 @@ func (s *Service) invalid(claim string) *fault.Error {
 // another device's jti.
 func (s *Service) VerifyProof(_ context.Context, in ProofInput) (*Proof, error) {
 	switch {
-	case in.Proof == "":
+	case len(in.Proof) == 0:
 		return nil, ErrProofRequired
 	case len(in.Proof) > maxProof:
 		return nil, s.invalid("length")
@@ -109,16 +110,15 @@ func (s *Service) VerifyProof(_ context.Context, in ProofInput) (*Proof, error) 
 	if err != nil {
 		return nil, err
 	}
-	raw, err := b64url.DecodeString(signature)
+	raw, err := b64url.AppendDecode(make([]byte, 0, 64), signature)
 	if err != nil {
 		return nil, s.invalid("format").Because(err)
 	}
-	if err := jwt.SigningMethodES256.Verify(in.Proof[:len(header)+1+len(claims)], raw, device.key); err != nil {
-		return nil, s.invalid("signature").Because(err)
+	if !trust.VerifyES256(device.key, in.Proof[:len(header)+1+len(claims)], raw) {
+		return nil, s.invalid("signature")
 	}
 	if !cached {
-		// A copy: the request's memory is used again by the server.
-		s.proofs.keys.put(strings.Clone(header), device)
+		s.proofs.keys.put(string(header), device)
 	}
 	switch fresh, full := s.proofs.replays.add(device.id, c.JTI, stretch, stretchOf(now)); {
 	case full:
@@ -130,18 +130,22 @@ func (s *Service) VerifyProof(_ context.Context, in ProofInput) (*Proof, error) 
 }
 
 // parts cuts a compact JWS (RFC 7515 §7.1).
-func parts(compact string) (header, claims, signature string, ok bool) {
-	header, rest, ok1 := strings.Cut(compact, ".")
-	claims, signature, ok2 := strings.Cut(rest, ".")
-	return header, claims, signature, ok1 && ok2 && !strings.Contains(signature, ".")
+func parts(compact []byte) (header, claims, signature []byte, ok bool) {
+	header, rest, ok1 := bytes.Cut(compact, dot)
+	claims, signature, ok2 := bytes.Cut(rest, dot)
+	return header, claims, signature, ok1 && ok2 && !bytes.Contains(signature, dot)
 }
 
-func readClaims(segment string, c *proofClaims) error {
-	raw, err := b64url.DecodeString(segment)
+var dot = []byte(".")
+
+// readClaims is strict about what other parsers read in another way: a member that
+// stands twice, and names that differ in case.
+func readClaims(segment []byte, c *proofClaims) error {
+	raw, err := b64url.AppendDecode(make([]byte, 0, b64url.DecodedLen(len(segment))), segment)
 	if err != nil {
 		return err
 	}
-	return json.Unmarshal(raw, c)
+	return jsonv2.Unmarshal(raw, c)
 }
 
 func (s *Service) checkClaims(c *proofClaims, in ProofInput, now time.Time) (int64, error) {
@@ -176,8 +180,8 @@ func near(iat float64, now time.Time, skew time.Duration) bool {
 }
 
 // parseProofHeader reads the header strictly; done once per device and server.
-func parseProofHeader(segment string) (*deviceJWK, error) {
-	raw, err := b64url.DecodeString(segment)
+func parseProofHeader(segment []byte) (*deviceJWK, error) {
+	raw, err := b64url.AppendDecode(nil, segment)
 	if err != nil {
 		return nil, err
 	}
@@ -208,17 +212,17 @@ type keyCache struct {
 	young, old map[string]*deviceJWK
 }
 
-func (k *keyCache) get(header string) (*deviceJWK, bool) {
+func (k *keyCache) get(header []byte) (*deviceJWK, bool) {
 	k.mu.RLock()
-	d, ok := k.young[header]
+	d, ok := k.young[string(header)]
 	if ok {
 		k.mu.RUnlock()
 		return d, true
 	}
-	d, ok = k.old[header]
+	d, ok = k.old[string(header)]
 	k.mu.RUnlock()
 	if ok {
-		k.put(strings.Clone(header), d)
+		k.put(string(header), d)
 	}
 	return d, ok
 }

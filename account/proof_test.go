@@ -57,23 +57,23 @@ func TestProof(t *testing.T) {
 	body := []byte(`{"code":"x"}`)
 	for i := range 3 { // the first is parsed, the others come from the cache
 		proof := signProof(k, headerOf(k), encode(w.goodClaims(body)))
-		p, err := w.VerifyProof(t.Context(), ProofInput{Proof: proof, Method: "POST", URL: scanURL, Body: body})
+		p, err := w.VerifyProof(t.Context(), ProofInput{Proof: []byte(proof), Method: "POST", URL: scanURL, Body: body})
 		want(t, err, nil)
 		if p.DeviceID != d.ID || !p.Key.Equal(k.Public()) || string(p.JWK) != string(d.JWK) || len(p.JTI) != 22 {
 			t.Errorf("%d: %+v", i, p)
 		}
-		_, err = w.VerifyProof(t.Context(), ProofInput{Proof: proof, Method: "POST", URL: scanURL, Body: body})
+		_, err = w.VerifyProof(t.Context(), ProofInput{Proof: []byte(proof), Method: "POST", URL: scanURL, Body: body})
 		want(t, err, ErrReplayed)
 	}
 	// An empty body has a hash too.
 	c := w.goodClaims(nil)
 	c["htm"] = "GET"
-	_, err := w.VerifyProof(t.Context(), ProofInput{Proof: signProof(k, headerOf(k), encode(c)), Method: "GET", URL: scanURL})
+	_, err := w.VerifyProof(t.Context(), ProofInput{Proof: []byte(signProof(k, headerOf(k), encode(c))), Method: "GET", URL: scanURL})
 	want(t, err, nil)
 	// iat may have a fraction; exp and nbf are honoured where present.
 	c = w.goodClaims(nil)
 	c["iat"], c["exp"], c["nbf"] = float64(w.clock.Now().Unix())+0.5, w.clock.Now().Unix()+5, w.clock.Now().Unix()
-	_, err = w.VerifyProof(t.Context(), ProofInput{Proof: signProof(k, headerOf(k), encode(c)), Method: "POST", URL: scanURL})
+	_, err = w.VerifyProof(t.Context(), ProofInput{Proof: []byte(signProof(k, headerOf(k), encode(c))), Method: "POST", URL: scanURL})
 	want(t, err, nil)
 }
 
@@ -143,21 +143,21 @@ func TestProofsThatAreRefused(t *testing.T) {
 		"no jwk":          {header(`{"typ":"dpop+jwt","alg":"ES256"}`), "dpop_invalid"},
 		"private jwk":     {header(`{"typ":"dpop+jwt","alg":"ES256","jwk":` + strings.TrimSuffix(jwk, "}") + `,"d":"AA"}}`), "dpop_invalid"},
 	} {
-		_, err := w.VerifyProof(t.Context(), ProofInput{Proof: c.proof, Method: "POST", URL: scanURL, Body: body})
+		_, err := w.VerifyProof(t.Context(), ProofInput{Proof: []byte(c.proof), Method: "POST", URL: scanURL, Body: body})
 		if faultOf(err).Code != c.code {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	_, err := w.VerifyProof(t.Context(), ProofInput{Proof: right, Method: "POST", URL: scanURL, Body: append(body, ' ')})
+	_, err := w.VerifyProof(t.Context(), ProofInput{Proof: []byte(right), Method: "POST", URL: scanURL, Body: append(body, ' ')})
 	want(t, err, ErrProof)
-	_, err = w.VerifyProof(t.Context(), ProofInput{Proof: right, Method: "PUT", URL: scanURL, Body: body})
+	_, err = w.VerifyProof(t.Context(), ProofInput{Proof: []byte(right), Method: "PUT", URL: scanURL, Body: body})
 	want(t, err, ErrProof)
 	// None of the refusals above has spent the proof.
-	_, err = w.VerifyProof(t.Context(), ProofInput{Proof: right, Method: "POST", URL: scanURL, Body: body})
+	_, err = w.VerifyProof(t.Context(), ProofInput{Proof: []byte(right), Method: "POST", URL: scanURL, Body: body})
 	want(t, err, nil)
 	// (r, n−s) verifies as well; it is the same proof all the same.
 	twin := parts[0] + "." + parts[1] + "." + b64enc(append(raw[:32:32], flipped.FillBytes(make([]byte, 32))...))
-	_, err = w.VerifyProof(t.Context(), ProofInput{Proof: twin, Method: "POST", URL: scanURL, Body: body})
+	_, err = w.VerifyProof(t.Context(), ProofInput{Proof: []byte(twin), Method: "POST", URL: scanURL, Body: body})
 	want(t, err, ErrReplayed)
 }
 
@@ -171,7 +171,7 @@ func flip(s string) string {
 func (w *world) prove(s *Service, k *ecdsa.PrivateKey, nonce, jti string) error {
 	c := w.goodClaims(nil)
 	c["nonce"], c["jti"] = nonce, jti
-	_, err := s.VerifyProof(w.ctx(), ProofInput{Proof: signProof(k, headerOf(k), encode(c)), Method: "POST", URL: scanURL})
+	_, err := s.VerifyProof(w.ctx(), ProofInput{Proof: []byte(signProof(k, headerOf(k), encode(c))), Method: "POST", URL: scanURL})
 	return err
 }
 
@@ -217,7 +217,7 @@ func TestOneProofInParallelCountsOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 20 {
 		wg.Go(func() {
-			_, err := w.VerifyProof(t.Context(), ProofInput{Proof: proof, Method: "POST", URL: scanURL})
+			_, err := w.VerifyProof(t.Context(), ProofInput{Proof: []byte(proof), Method: "POST", URL: scanURL})
 			switch {
 			case err == nil:
 				ok.Add(1)
@@ -284,14 +284,14 @@ func TestKeyCacheIsBounded(t *testing.T) {
 	c.put("hot", hot)
 	for i := range 1000 {
 		c.put(fmt.Sprint(i), &deviceJWK{})
-		if d, ok := c.get("hot"); !ok || d != hot {
+		if d, ok := c.get([]byte("hot")); !ok || d != hot {
 			t.Fatalf("what is asked for all the time was forgotten after %d", i)
 		}
 		if n := len(c.young) + len(c.old); n > 20 {
 			t.Fatalf("%d entries", n)
 		}
 	}
-	if _, ok := c.get("1"); ok {
+	if _, ok := c.get([]byte("1")); ok {
 		t.Error("nothing is forgotten")
 	}
 }
@@ -302,7 +302,7 @@ func TestForgedProofsFillNoCache(t *testing.T) {
 	for range 20 {
 		victim := newKey(t)
 		forged := signProof(newKey(t), headerOf(victim), encode(w.goodClaims(nil)))
-		_, err := w.VerifyProof(t.Context(), ProofInput{Proof: forged, Method: "POST", URL: scanURL})
+		_, err := w.VerifyProof(t.Context(), ProofInput{Proof: []byte(forged), Method: "POST", URL: scanURL})
 		want(t, err, ErrProof)
 	}
 	if n := len(w.proofs.keys.young); n != 0 {
@@ -320,7 +320,7 @@ func FuzzProof(f *testing.F) {
 	f.Add(b64enc([]byte(headerOf(k))) + "." + b64enc([]byte(`{"iat":1e999}`)) + ".AA")
 	parts := strings.Split(good, ".")
 	f.Fuzz(func(t *testing.T, proof string) {
-		p, err := w.VerifyProof(t.Context(), ProofInput{Proof: proof, Method: "POST", URL: scanURL})
+		p, err := w.VerifyProof(t.Context(), ProofInput{Proof: []byte(proof), Method: "POST", URL: scanURL})
 		if err == nil {
 			// Only the holder of the key makes one: header and claims are the good one's.
 			if got := strings.Split(proof, "."); len(got) != 3 || got[0] != parts[0] || got[1] != parts[1] || p.DeviceID == "" {
@@ -342,7 +342,7 @@ func FuzzProofParts(f *testing.F) {
 	f.Add(`{"jwk":null,"jwk":{}}`, `[]`)
 	f.Add(`null`, `null`)
 	f.Fuzz(func(t *testing.T, header, claims string) {
-		_, err := w.VerifyProof(t.Context(), ProofInput{Proof: signProof(k, header, claims), Method: "POST", URL: scanURL})
+		_, err := w.VerifyProof(t.Context(), ProofInput{Proof: []byte(signProof(k, header, claims)), Method: "POST", URL: scanURL})
 		if err != nil {
 			if faultOf(err).Code == "" {
 				t.Fatalf("no refusal of ours: %v", err)
@@ -374,7 +374,7 @@ func BenchmarkVerifyProof(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			i := next.Add(1) - 1
-			_, err := w.VerifyProof(b.Context(), ProofInput{Proof: proofs[i%n], Method: "POST", URL: scanURL, Body: body})
+			_, err := w.VerifyProof(b.Context(), ProofInput{Proof: []byte(proofs[i%n]), Method: "POST", URL: scanURL, Body: body})
 			if err != nil && i < n {
 				b.Error(err)
 				return

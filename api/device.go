@@ -36,7 +36,7 @@ func (c *call) proven() (*account.Proof, error) {
 		URL: c.s.Origin + string(c.f.Request().URI().PathOriginal()),
 	}
 	if len(proofs) == 1 {
-		in.Proof = string(proofs[0])
+		in.Proof = proofs[0]
 	}
 	p, err := c.s.Accounts.VerifyProof(c.ctx, in)
 	if err != nil {

@@ -108,9 +108,7 @@ func (j *JWS) Verify(pub crypto.PublicKey) error {
 		sum := sha256.Sum256(j.input)
 		ok = rsa.VerifyPKCS1v15(pub.(*rsa.PublicKey), crypto.SHA256, sum[:], j.signature) == nil
 	case ES256:
-		sum := sha256.Sum256(j.input)
-		der := j.SignatureDER()
-		ok = der != nil && ecdsa.VerifyASN1(pub.(*ecdsa.PublicKey), sum[:], der)
+		ok = VerifyES256(pub.(*ecdsa.PublicKey), j.input, j.signature)
 	case SM2SM3:
 		der := j.SignatureDER()
 		ok = der != nil && sm2.VerifyASN1WithSM2(pub.(*ecdsa.PublicKey), []byte(SM2Identifier), j.input, der)
@@ -119,6 +117,13 @@ func (j *JWS) Verify(pub crypto.PublicKey) error {
 		return ErrSignature
 	}
 	return nil
+}
+
+// VerifyES256 says whether the signature, in the form of RFC 7518 §3.4, is one of input.
+func VerifyES256(pub *ecdsa.PublicKey, input, signature []byte) bool {
+	sum := sha256.Sum256(input)
+	der := rsToDER(signature)
+	return der != nil && ecdsa.VerifyASN1(pub, sum[:], der)
 }
 
 // SigningInput is what the signature is over: header and payload as they came.
