@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"certlink/confirm"
+	"certlink/trust"
 )
 
 var next atomic.Int64
@@ -61,4 +62,22 @@ func BenchmarkBindingCreated(b *testing.B) {
 			w.put(int(next.Add(1)))
 		}
 	})
+}
+
+func BenchmarkMaskName(b *testing.B) {
+	const subject = "CN=张三,O=某某有限公司,C=CN"
+	for name, x := range map[string]struct {
+		subject string
+		id      trust.Identity
+	}{
+		"without": {subject, trust.Identity{Person: idLi}},
+		"with":    {"serialNumber=" + idLi + "," + subject, trust.Identity{Person: idLi}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				maskName(x.subject, x.id)
+			}
+		})
+	}
 }

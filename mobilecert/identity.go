@@ -49,8 +49,11 @@ var idShape = regexp.MustCompile(`[0-9]{17}[0-9Xx]`)
 // maskName hides ID numbers in a certificate's subject, where some authorities
 // put them. The full name stays in the evidence.
 func maskName(subject string, id trust.Identity) string {
-	if len(id.Person) > 4 {
+	if len(id.Person) > 4 && strings.Contains(strings.ToUpper(subject), strings.ToUpper(id.Person)) {
 		subject = regexp.MustCompile("(?i)"+regexp.QuoteMeta(id.Person)).ReplaceAllString(subject, trust.MaskID(id.Person))
+	}
+	if digits(subject) < 17 {
+		return subject
 	}
 	return idShape.ReplaceAllStringFunc(subject, func(s string) string {
 		if trust.CheckIDNumber(strings.ToUpper(s)) != nil {
@@ -58,4 +61,13 @@ func maskName(subject string, id trust.Identity) string {
 		}
 		return trust.MaskID(s)
 	})
+}
+
+func digits(s string) (n int) {
+	for _, c := range []byte(s) {
+		if '0' <= c && c <= '9' {
+			n++
+		}
+	}
+	return n
 }
