@@ -50,9 +50,7 @@ func (p *Party) canonical(b []byte) []byte {
 
 func canonicalMap(b []byte, m map[string]string) []byte {
 	// RFC 8785 orders names by their UTF-16 code units, which is not the order of bytes.
-	names := slices.SortedFunc(maps.Keys(m), func(x, y string) int {
-		return slices.Compare(utf16.Encode([]rune(x)), utf16.Encode([]rune(y)))
-	})
+	names := slices.SortedFunc(maps.Keys(m), byUTF16)
 	b = append(b, '{')
 	for i, name := range names {
 		if i > 0 {
@@ -62,6 +60,19 @@ func canonicalMap(b []byte, m map[string]string) []byte {
 		b = canonicalText(append(b, ':'), m[name])
 	}
 	return append(b, '}')
+}
+
+func byUTF16(x, y string) int {
+	for x != "" && y != "" {
+		r, n := utf8.DecodeRuneInString(x)
+		t, k := utf8.DecodeRuneInString(y)
+		if r != t {
+			var a, b [2]uint16
+			return slices.Compare(utf16.AppendRune(a[:0], r), utf16.AppendRune(b[:0], t))
+		}
+		x, y = x[n:], y[k:]
+	}
+	return len(x) - len(y)
 }
 
 // canonicalText escapes what RFC 8785 §3.2.2.2 has escaped. Bytes that are no UTF-8

@@ -110,7 +110,7 @@ func (e *Engine) Issue(ctx context.Context, c *Confirmation, csr []byte, now, ex
 		}
 		return nil
 	}
-	details := maps.Clone(c.Terms.Details)
+	details := c.Terms.Details
 	if details == nil {
 		details = map[string]string{}
 	}
@@ -128,6 +128,7 @@ func (e *Engine) Issue(ctx context.Context, c *Confirmation, csr []byte, now, ex
 		if err := e.byName[c.Request.Purpose].CheckKey(ctx, c.Request, parsed); err != nil {
 			return err
 		}
+		details = maps.Clone(details)
 		details["public_key_sha256"] = parsed.PublicKeySHA256()
 		if parsed.Encryption != nil {
 			if !want.Encryption {

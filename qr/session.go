@@ -6,7 +6,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"fmt"
 	"slices"
 	"time"
 
@@ -104,7 +103,7 @@ func (s *Session) moved(now time.Time, t Times) {
 // that the same phone asking again gets the same answer.
 func (s *Session) claim(device string) string {
 	m := hmac.New(sha256.New, s.Secret)
-	fmt.Fprintf(m, "claim\x00%s\x00%s", s.ID, device)
+	m.Write([]byte("claim\x00" + s.ID + "\x00" + device))
 	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
 }
 
