@@ -223,7 +223,7 @@ func (c *Carrier[T]) act(ctx context.Context, t *T, v *Verified) (*T, error) {
 				return store.ErrUnchanged
 			case failed == nil:
 				k.Result = result
-				k.Confirmation.Shed()
+				k.Confirmation.Shed(v)
 				return c.Move(t, StateConfirmed, now)
 			case Final(failed):
 				f := fault.Of(failed)

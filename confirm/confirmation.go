@@ -8,8 +8,7 @@ import (
 // document that carries it (a QR session, a push prompt), so that the carrier's
 // state and the confirmation change in one write.
 type Confirmation struct {
-	Request Request `json:"request"`
-	Terms   Terms   `json:"terms"`
+	*Asked
 	// CSR is the phone's request for a new key (DER), where the terms ask for one.
 	CSR []byte `json:"csr,omitempty"`
 	// Statement holds the canonical bytes. Once set it never changes.
@@ -23,6 +22,13 @@ type Confirmation struct {
 	SignerID string `json:"signer_id,omitempty"`
 
 	parsed *Statement
+}
+
+// Asked is what is asked, and on which terms. It never changes, so that the copies of
+// a confirmation have one.
+type Asked struct {
+	Request Request `json:"request"`
+	Terms   Terms   `json:"terms"`
 }
 
 // Parsed reads the statement; nil while there is none.

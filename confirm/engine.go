@@ -94,7 +94,7 @@ func (e *Engine) Begin(ctx context.Context, r Request) (*Confirmation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Confirmation{Request: r, Terms: terms}, nil
+	return &Confirmation{Asked: &Asked{r, terms}}, nil
 }
 
 // Issue makes the statement, if nothing is missing for it: the first time it
@@ -148,6 +148,7 @@ func (e *Engine) Issue(ctx context.Context, c *Confirmation, csr []byte, now, ex
 type Verified struct {
 	JWS      string
 	SignerID string
+	sum      string // the digest of JWS
 	signer   Signer
 	sent     []*trust.Certificate // of the JWS's header
 	checked  *trust.Checked       // nil ByDevice
@@ -200,7 +201,7 @@ func (e *Engine) signature(c *Confirmation, device, compact string) (*Verified, 
 		}
 		return nil, nil, ErrStatementMismatch
 	}
-	v := &Verified{JWS: compact, signer: Signer{Device: device, CSR: c.CSR}}
+	v := &Verified{JWS: compact, sum: digest(j.Compact), signer: Signer{Device: device, CSR: c.CSR}}
 	switch c.Terms.SignedBy {
 	case ByDevice:
 		if j.JWK == nil {
@@ -293,9 +294,13 @@ func (c *Confirmation) has(compact string) bool {
 	return c.JWS == compact
 }
 
-// Shed lets go of a signature that the evidence holds.
-func (c *Confirmation) Shed() {
-	if c.JWS != "" {
+// Shed lets go of a signature that the evidence holds. v is as for Engine.Act.
+func (c *Confirmation) Shed(v *Verified) {
+	switch {
+	case c.JWS == "":
+	case v != nil && v.JWS == c.JWS:
+		c.Signed, c.JWS = v.sum, ""
+	default:
 		c.Signed, c.JWS = digest([]byte(c.JWS)), ""
 	}
 }

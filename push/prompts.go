@@ -122,7 +122,7 @@ func (v *Prompts) draft(ctx context.Context, in PromptRequest) (*Prompt, error) 
 	now := v.Clock()
 	p := &Prompt{ID: in.ID, Account: in.Account, Collapse: in.Collapse, Self: in.Self, CreatedAt: now,
 		Course: confirm.Course{State: PromptWaiting, Seq: 1, Device: in.Device,
-			Confirmation: confirm.Confirmation{Request: in.Request}, ExpiresAt: in.Deadline}}
+			Confirmation: confirm.Confirmation{Asked: &confirm.Asked{Request: in.Request}}, ExpiresAt: in.Deadline}}
 	if p.Account == "" {
 		p.Account = in.Request.Actor.ID
 	}

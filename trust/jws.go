@@ -28,7 +28,7 @@ type JWS struct {
 	Payload   []byte
 	Chain     []*Certificate   // from x5c, leaf first; empty where the header has a jwk
 	JWK       crypto.PublicKey // from jwk; nil where the header has an x5c
-	Compact   string           // as it came
+	Compact   []byte           // as it came
 
 	input     []byte // what was signed: header and payload, as they came
 	signature []byte
@@ -43,8 +43,8 @@ func ParseJWS(compact string) (*JWS, error) {
 	if len(compact) > MaxJWS {
 		return nil, ErrJWSMalformed.Becausef("%d characters, at most %d are read", len(compact), MaxJWS)
 	}
-	signed := []byte(compact)
-	head, rest, ok1 := bytes.Cut(signed, dot)
+	whole := []byte(compact)
+	head, rest, ok1 := bytes.Cut(whole, dot)
 	body, sig, ok2 := bytes.Cut(rest, dot)
 	// A detached payload (RFC 7515 appendix F) would leave open what was signed.
 	if !ok1 || !ok2 || len(head) == 0 || len(body) == 0 || len(sig) == 0 {
@@ -66,8 +66,8 @@ func ParseJWS(compact string) (*JWS, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &JWS{Algorithm: h.alg, Payload: payload, Chain: h.chain, JWK: h.jwk, Compact: compact,
-		input: signed[:len(head)+1+len(body)], signature: signature}, nil
+	return &JWS{Algorithm: h.alg, Payload: payload, Chain: h.chain, JWK: h.jwk, Compact: whole,
+		input: whole[:len(head)+1+len(body)], signature: signature}, nil
 }
 
 var dot = []byte(".")

@@ -263,7 +263,7 @@ func TestOpenSSLAgreesBothWays(t *testing.T) {
 				tt.OpenSSL(t, "dgst", "-sha256", "-verify", pub, "-signature", sig, in)
 				tt.OpenSSL(t, "dgst", "-sha256", "-sign", key, "-out", made, in)
 			}
-			seg := strings.Split(j.Compact, ".")
+			seg := strings.Split(string(j.Compact), ".")
 			if err := verifyDER(t, seg, made, h.Cert.PublicKey()); err != nil {
 				t.Errorf("what openssl signed: %v", err)
 			}
