@@ -31,7 +31,7 @@ type layer struct {
 	gen   uint64
 	born  time.Time
 	docs  map[key]*layered
-	trees map[*engine.Collection][]*btree.BTreeG[place]
+	trees map[*engine.Collection][]*btree.BTreeG[spot]
 	// changes is how many the feed was told of in this generation.
 	changes int
 }
@@ -43,17 +43,28 @@ type layered struct {
 	since uint64 // the batch by which it came into this layer
 }
 
-// place is an entry in an index of a layer.
+// spot is where a document stands in an index of a layer. It stays when the document is
+// written again with the same value.
+type spot struct {
+	value, id string
+	doc       *layered
+}
+
+func (a spot) compare(b spot) int {
+	if n := cmp.Compare(a.value, b.value); n != 0 {
+		return n
+	}
+	return cmp.Compare(a.id, b.id)
+}
+
+// place is a document that a walk has found, and the value by which it has.
 type place struct {
 	value string
 	*entry
 }
 
 func (a place) compare(b place) int {
-	if n := cmp.Compare(a.value, b.value); n != 0 {
-		return n
-	}
-	return cmp.Compare(a.id, b.id)
+	return spot{value: a.value, id: a.id}.compare(spot{value: b.value, id: b.id})
 }
 
 // before tells whether a comes before b in a walk.
@@ -73,7 +84,7 @@ func (e *entry) doc() store.Doc {
 func (e *entry) peek() store.Doc { return store.Doc{ID: e.id, Rev: e.rev, Body: e.body} }
 
 func newLayer(gen uint64) *layer {
-	return &layer{gen: gen, born: time.Now(), docs: map[key]*layered{}, trees: map[*engine.Collection][]*btree.BTreeG[place]{}}
+	return &layer{gen: gen, born: time.Now(), docs: map[key]*layered{}, trees: map[*engine.Collection][]*btree.BTreeG[spot]{}}
 }
 
 // set puts a document's new state into the layer.
@@ -90,9 +101,9 @@ func (l *layer) set(k key, now, below *entry, batch uint64) {
 	}
 	trees := l.trees[k.c]
 	if trees == nil {
-		trees = make([]*btree.BTreeG[place], len(k.c.Indexes))
+		trees = make([]*btree.BTreeG[spot], len(k.c.Indexes))
 		for i := range trees {
-			trees[i] = btree.NewG(32, func(a, b place) bool { return a.compare(b) < 0 })
+			trees[i] = btree.NewG(32, func(a, b spot) bool { return a.compare(b) < 0 })
 		}
 		l.trees[k.c] = trees
 	}
@@ -104,11 +115,14 @@ func (l *layer) set(k key, now, below *entry, batch uint64) {
 		if now != nil {
 			is = now.values[i]
 		}
-		if was != "" && was != is {
-			t.Delete(place{was, old})
+		if was == is {
+			continue
+		}
+		if was != "" {
+			t.Delete(spot{was, k.id, nil})
 		}
 		if is != "" {
-			t.ReplaceOrInsert(place{is, now})
+			t.ReplaceOrInsert(spot{is, k.id, d})
 		}
 	}
 }
@@ -189,33 +203,30 @@ func (l *layer) places(c *engine.Collection, w engine.Walk, above *layer) (out [
 	if trees == nil {
 		return nil
 	}
-	after := func(p place) bool { // stands at the place itself, which the walk is beyond
-		return w.After != nil && p.value == w.After.Value && p.id == w.After.ID
-	}
-	skip := func(p place) bool {
-		if after(p) {
-			return true
-		}
-		return take(p)
+	show := func(s spot) bool { return take(place{s.value, s.doc.now}) }
+	skip := func(s spot) bool { // the place itself, which the walk is beyond
+		return s.value == w.After.Value && s.id == w.After.ID || show(s)
 	}
 	t := trees[w.Index]
+	var after spot
+	if w.After != nil {
+		after = spot{value: w.After.Value, id: w.After.ID}
+	}
 	switch {
 	case !w.Desc && w.After != nil && w.After.Value >= w.Low:
-		t.AscendGreaterOrEqual(pivot(w.After.Value, w.After.ID), skip)
+		t.AscendGreaterOrEqual(after, skip)
 	case !w.Desc:
-		t.AscendGreaterOrEqual(pivot(w.Low, ""), take)
+		t.AscendGreaterOrEqual(spot{value: w.Low}, show)
 	case w.After != nil && (w.High == "" || w.After.Value < w.High):
-		t.DescendLessOrEqual(pivot(w.After.Value, w.After.ID), skip)
+		t.DescendLessOrEqual(after, skip)
 	case w.High != "":
-		// No id is "", so that nothing equals the pivot.
-		t.DescendLessOrEqual(pivot(w.High, ""), take)
+		// No id is "", so that nothing equals this spot.
+		t.DescendLessOrEqual(spot{value: w.High}, show)
 	default:
-		t.Descend(take)
+		t.Descend(show)
 	}
 	return out
 }
-
-func pivot(value, id string) place { return place{value, &entry{key: key{id: id}}} }
 
 // byID walks the ids of a layer. Nothing that is asked for often does, so they are
 // put in order when they are.
@@ -262,9 +273,9 @@ func (l *layer) holder(c *engine.Collection, index int, value string) string {
 		return ""
 	}
 	id := ""
-	l.trees[c][index].AscendGreaterOrEqual(pivot(value, ""), func(p place) bool {
-		if p.value == value {
-			id = p.id
+	l.trees[c][index].AscendGreaterOrEqual(spot{value: value}, func(s spot) bool {
+		if s.value == value {
+			id = s.id
 		}
 		return false
 	})
