@@ -82,17 +82,25 @@ func (c *Collection) Number(index string) int {
 }
 
 // Values lays the values of a document out by index number; "" is no value.
-// They are copies.
+// They are copies, all in one piece.
 func (c *Collection) Values(byName map[string]string) ([]string, error) {
 	if len(c.Indexes) == 0 && len(byName) == 0 {
 		return nil, nil
 	}
 	values := make([]string, len(c.Indexes))
+	length := 0
 	for k, v := range byName {
 		if !utf8.ValidString(v) {
 			return nil, fmt.Errorf("store: %s: the value of index %s is not UTF-8", c.Name, k)
 		}
-		values[c.Number(k)] = strings.Clone(v)
+		values[c.Number(k)] = v
+		length += len(v)
+	}
+	var all strings.Builder
+	all.Grow(length)
+	for i, v := range values {
+		all.WriteString(v)
+		values[i] = all.String()[all.Len()-len(v):]
 	}
 	return values, nil
 }
