@@ -46,7 +46,7 @@ func TestDemoPeople(t *testing.T) {
 		if l.Role == Integrator {
 			secret, _, err := w.CreateToken(t.Context(), w.root, p.Account.ID, "demo", 0)
 			want(t, err, nil)
-			_, err = real.Bearer(t.Context(), secret)
+			_, err = real.Bearer(t.Context(), []byte(secret))
 			want(t, err, ErrDemoAccount)
 		}
 	}

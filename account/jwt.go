@@ -1,6 +1,7 @@
 package account
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -22,11 +23,11 @@ var unvalidated = jwt.NewParser(jwt.WithStrictDecoding(), jwt.WithoutClaimsValid
 // bearerJWT checks a JWT and finds its account, making account and organisation
 // at the first sign-in. The claims are the truth for what they name; a lock here
 // holds whatever they say.
-func (s *Service) bearerJWT(ctx context.Context, token string) (*Principal, error) {
-	if len(token) > maxJWT || strings.Count(token, ".") != 2 {
+func (s *Service) bearerJWT(ctx context.Context, token []byte) (*Principal, error) {
+	if len(token) > maxJWT || bytes.Count(token, dot) != 2 {
 		return nil, ErrToken
 	}
-	sum := sha256.Sum256([]byte(token))
+	sum := sha256.Sum256(token)
 	if v, err := s.known(ctx, sum); err != nil {
 		return nil, err
 	} else if v != nil {
@@ -41,7 +42,7 @@ func (s *Service) bearerJWT(ctx context.Context, token string) (*Principal, erro
 	var i *issuer
 	var key any
 	claims := jwt.MapClaims{}
-	parsed, err := unvalidated.ParseWithClaims(token, claims, func(t *jwt.Token) (any, error) {
+	parsed, err := unvalidated.ParseWithClaims(string(token), claims, func(t *jwt.Token) (any, error) {
 		name, err := claims.GetIssuer()
 		if err != nil {
 			return nil, ErrToken.Because(err)
@@ -202,12 +203,15 @@ func (s *Service) refresh(ctx context.Context, by *Principal, a *stored, p Perso
 			return nil, nil, err
 		}
 	}
-	number, err := s.openIDNumber(a)
-	if err != nil {
-		return nil, nil, err
-	}
-	same := a.Name == p.Name && (len(p.Roles) == 0 || slices.Equal(a.Roles, p.Roles)) && (p.IDNumber == "" || number == p.IDNumber) &&
+	same := a.Name == p.Name && (len(p.Roles) == 0 || slices.Equal(a.Roles, p.Roles)) &&
 		(p.Email == "" || a.Email == p.Email) && (p.Mobile == "" || a.Mobile == p.Mobile)
+	if same && p.IDNumber != "" {
+		number, err := s.openIDNumber(a)
+		if err != nil {
+			return nil, nil, err
+		}
+		same = number == p.IDNumber
+	}
 	if same || a.State != Active {
 		return a, o, nil
 	}

@@ -166,7 +166,7 @@ func TestParallelFirstSignInsMakeOnePerson(t *testing.T) {
 	people, orgs := map[string]bool{}, map[string]bool{}
 	for i := range 20 {
 		wg.Go(func() {
-			got, err := servers[i%2].Bearer(t.Context(), token)
+			got, err := servers[i%2].Bearer(t.Context(), []byte(token))
 			if err != nil {
 				t.Error(err)
 				return

@@ -111,8 +111,10 @@ func cleanLogin(s string) (string, error) {
 	return s, nil
 }
 
+var withoutGaps = strings.NewReplacer(" ", "", "-", "", "\u00a0", "")
+
 func cleanMobile(s string) (string, error) {
-	s = strings.NewReplacer(" ", "", "-", "", "\u00a0", "").Replace(norm.NFKC.String(s))
+	s = withoutGaps.Replace(norm.NFKC.String(s))
 	digits := strings.TrimPrefix(s, "+")
 	if len(digits) < 5 || len(digits) > 15 || strings.Trim(digits, "0123456789") != "" {
 		return "", ErrMobile

@@ -1,9 +1,9 @@
 package account
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"certlink/internal/effect"
@@ -131,10 +131,10 @@ func (s *Service) RevokeToken(ctx context.Context, by *Principal, tokenID string
 }
 
 // Bearer finds who sends this token: an API token of ours, or a JWT of one of
-// the configured issuers.
-func (s *Service) Bearer(ctx context.Context, token string) (*Principal, error) {
-	if strings.HasPrefix(token, TokenPrefix) {
-		return s.bearerToken(ctx, token)
+// the configured issuers. Of the bytes, which are long for a JWT, nothing is kept.
+func (s *Service) Bearer(ctx context.Context, token []byte) (*Principal, error) {
+	if bytes.HasPrefix(token, []byte(TokenPrefix)) {
+		return s.bearerToken(ctx, string(token))
 	}
 	return s.bearerJWT(ctx, token)
 }

@@ -30,6 +30,11 @@ type world struct {
 	root  *Principal
 }
 
+// Bearer takes a token as tests have it.
+func (w *world) Bearer(ctx context.Context, token string) (*Principal, error) {
+	return w.Service.Bearer(ctx, []byte(token))
+}
+
 func cheap() Limits {
 	return Limits{PasswordMemoryKiB: 19 << 10, PasswordTime: 1}
 }

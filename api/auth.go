@@ -1,8 +1,8 @@
 package api
 
 import (
+	"bytes"
 	"errors"
-	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -50,12 +50,12 @@ func (c *call) setCookie(name, value string) {
 
 // signedIn finds out who calls: by API token or JWT, else by the session cookie.
 func (c *call) signedIn() error {
-	if auth := c.header(fiber.HeaderAuthorization); auth != "" {
-		scheme, token, _ := strings.Cut(auth, " ")
-		if !strings.EqualFold(scheme, "Bearer") {
+	if auth := c.f.Request().Header.Peek(fiber.HeaderAuthorization); len(auth) > 0 {
+		scheme, token, _ := bytes.Cut(auth, []byte(" "))
+		if !bytes.EqualFold(scheme, []byte("Bearer")) {
 			return account.ErrToken
 		}
-		who, err := c.s.Accounts.Bearer(c.ctx, strings.TrimSpace(token))
+		who, err := c.s.Accounts.Bearer(c.ctx, bytes.TrimSpace(token))
 		if err != nil {
 			return err
 		}
