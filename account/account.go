@@ -124,6 +124,10 @@ type stored struct {
 // memoBytes is room for some thousand decoded accounts, and as many phones.
 const memoBytes = 2 << 20
 
+// callersBytes is room for some thousand decoded sessions, and as many API tokens: every
+// call reads the one that it comes with.
+const callersBytes = 512 << 10
+
 // clone copies what is changed in place.
 func (a *stored) clone() *stored {
 	c := *a

@@ -58,9 +58,8 @@ func deviceRecord(s store.Store) store.Record[storedDevice] {
 }
 
 func (s *Service) device(d *storedDevice) *Device {
-	out := d.Device
-	out.PIN = s.pinState(d)
-	return &out
+	d.PIN = s.pinState(d)
+	return &d.Device
 }
 
 func (d *storedDevice) happened(at time.Time, by, act string, note map[string]string) {

@@ -23,8 +23,13 @@ type session struct {
 	Until   time.Time `json:"until"`
 }
 
+func (v *session) clone() *session {
+	c := *v
+	return &c
+}
+
 func sessionRecord(s store.Store) store.Record[session] {
-	return store.Record[session]{Store: s, Collection: sessions,
+	return store.Record[session]{Store: s, Collection: sessions, Memo: store.NewMemo(callersBytes, (*session).clone),
 		ID: func(v *session) string { return v.ID },
 		Index: func(v *session) map[string]string {
 			return map[string]string{"account": store.Key(v.Account, store.TimeKey(v.BeganAt)), "until": store.TimeKey(v.Until)}

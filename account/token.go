@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"certlink/internal/effect"
@@ -41,8 +42,15 @@ func (t *apiToken) public() *Token {
 	return &Token{ID: t.Token, AccountID: t.Account, Name: t.Name, CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, RevokedAt: t.RevokedAt}
 }
 
+// clone copies what is changed in place.
+func (t *apiToken) clone() *apiToken {
+	c := *t
+	c.Pending = slices.Clone(t.Pending)
+	return &c
+}
+
 func tokenRecord(s store.Store) store.Record[apiToken] {
-	return store.Record[apiToken]{Store: s, Collection: tokens,
+	return store.Record[apiToken]{Store: s, Collection: tokens, Memo: store.NewMemo(callersBytes, (*apiToken).clone),
 		ID: func(t *apiToken) string { return t.ID },
 		Index: func(t *apiToken) map[string]string {
 			return map[string]string{"token": t.Token, "account": store.Key(t.Account, store.TimeKey(t.CreatedAt)), effect.Index: t.Place()}

@@ -141,11 +141,11 @@ func (c *call) read(o object) error {
 
 // media checks the Content-Type.
 func (c *call) media(want string) error {
-	got := c.header(fiber.HeaderContentType)
-	if got == want {
+	got := c.f.Request().Header.ContentType()
+	if string(got) == want {
 		return nil
 	}
-	t, params, err := mime.ParseMediaType(got)
+	t, params, err := mime.ParseMediaType(string(got))
 	if charset := strings.ToLower(params["charset"]); err != nil || t != want || charset != "" && charset != "utf-8" && want == "application/json" {
 		return ErrMedia.With("accepted", want)
 	}
