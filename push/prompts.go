@@ -235,7 +235,7 @@ func (v *Prompts) quietUntil(ctx context.Context, p *Prompt) (time.Time, error) 
 	if p.Self {
 		return time.Time{}, nil
 	}
-	last, _, err := v.course.Record.First(ctx, store.Query{Index: "rejected", Prefix: store.KeyPrefix(p.Device, p.Purpose()), Desc: true})
+	last, _, err := v.course.Record.Last(ctx, "rejected", p.Device, p.Purpose())
 	if errors.Is(err, store.ErrNotFound) {
 		return time.Time{}, nil
 	}

@@ -164,18 +164,24 @@ func (v *Service) History(ctx context.Context, device string, after store.Cursor
 
 // hints compares a request with the last one that this device confirmed.
 func (v *Service) hints(ctx context.Context, device string, r confirm.Request) ([]Hint, error) {
+	alike := func(s *Session) bool {
+		return s.State == confirm.StateConfirmed && s.Confirmation.Request.Purpose == r.Purpose
+	}
 	// The newest one is it nearly always.
-	for _, limit := range []int{1, 5} {
-		recent, _, err := v.History(ctx, device, "", limit)
-		if err != nil {
-			return nil, err
-		}
-		at := slices.IndexFunc(recent, func(s *Session) bool {
-			return s.State == confirm.StateConfirmed && s.Confirmation.Request.Purpose == r.Purpose
-		})
-		if at < 0 {
-			continue
-		}
+	newest, _, err := v.course.Record.Last(ctx, "device", device)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return confirm.Hints(nil, r.Requester), nil
+	case err != nil:
+		return nil, err
+	case alike(newest):
+		return confirm.Hints(&newest.Confirmation.Request.Requester, r.Requester), nil
+	}
+	recent, _, err := v.History(ctx, device, "", 5)
+	if err != nil {
+		return nil, err
+	}
+	if at := slices.IndexFunc(recent, alike); at >= 0 {
 		return confirm.Hints(&recent[at].Confirmation.Request.Requester, r.Requester), nil
 	}
 	return confirm.Hints(nil, r.Requester), nil

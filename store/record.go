@@ -161,6 +161,21 @@ func (r Record[T]) First(ctx context.Context, q Query) (*T, int64, error) {
 	return v, docs[0].Rev, err
 }
 
+// Last reads the last value, in the order of a compound index, whose Key begins with
+// these pieces and has more, or ErrNotFound.
+func (r Record[T]) Last(ctx context.Context, index string, pieces ...string) (*T, int64, error) {
+	p, ok := r.Store.(Peeker)
+	if !ok {
+		return r.First(ctx, Query{Index: index, Prefix: KeyPrefix(pieces...), Desc: true})
+	}
+	d, err := p.PeekLast(ctx, r.Collection, index, pieces...)
+	if err != nil {
+		return nil, 0, err
+	}
+	v, err := r.read(d)
+	return v, d.Rev, err
+}
+
 // Equal is the Query for one exact value of an index.
 func Equal(index, value string) Query {
 	return Query{Index: index, From: value, Below: value + "\x00"}

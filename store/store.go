@@ -153,6 +153,9 @@ type Store interface {
 type Peeker interface {
 	Peek(ctx context.Context, collection, id string) (Doc, error)
 	PeekQuery(ctx context.Context, collection string, q Query) ([]Doc, Cursor, error)
+	// PeekLast reads the last document, in the order of the index, whose value begins with
+	// these pieces and has more; ErrNotFound if there is none.
+	PeekLast(ctx context.Context, collection, index string, pieces ...string) (Doc, error)
 }
 
 // KeepChanges is how long a change can be read from the feed.

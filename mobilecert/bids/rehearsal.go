@@ -140,7 +140,7 @@ func (r *Rehearsal) move(to RehearsalState, at time.Time) error {
 // Rehearsed is when the key of a certificate last opened a challenge, nil if it never
 // did.
 func (l *Ledger) Rehearsed(ctx context.Context, certificate string) (*time.Time, error) {
-	r, _, err := l.rehearsals.First(ctx, store.Query{Index: "passed", Prefix: store.KeyPrefix(certificate), Desc: true})
+	r, _, err := l.rehearsals.Last(ctx, "passed", certificate)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
 	}

@@ -58,6 +58,7 @@ type DB struct {
 	clock    func() time.Time
 	cache    *cache
 	holders  holders
+	lasts    lasts
 	layers   layers
 	filters  map[*engine.Collection][]*filter // of the ids, then of the indexes
 	// foldBytes is when the young layer is folded; tests have it smaller.

@@ -227,15 +227,24 @@ func (w *writer) transact(ops []*op) (err error) {
 
 // publish lets everybody see what is durable now.
 func (w *writer) publish() {
-	ls := &w.db.layers
+	ls, lasts := &w.db.layers, &w.db.lasts
 	ls.mu.Lock()
+	lasts.mu.Lock()
 	ls.commits++
+	lasts.commits = ls.commits
 	for k, t := range w.touched {
-		if t.written {
-			ls.young.set(k, t.now, t.below, ls.commits)
+		if !t.written {
+			continue
 		}
+		was := t.below
+		if d := ls.young.docs[k]; d != nil {
+			was = d.now
+		}
+		lasts.tell(k, was, t.now)
+		ls.young.set(k, t.now, t.below, ls.commits)
 	}
 	ls.young.changes += len(w.changes)
+	lasts.mu.Unlock()
 	ls.mu.Unlock()
 	w.db.feed.tell(w.changes)
 }

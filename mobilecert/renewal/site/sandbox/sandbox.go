@@ -191,7 +191,7 @@ func (s *Service) change(ctx context.Context, id string, decide func(*Case) erro
 // Newest is what was issued last for the key of a token: what an authority's own tool
 // would write to it.
 func (s *Service) Newest(ctx context.Context, key string) (*Made, error) {
-	c, _, err := s.cases.First(ctx, store.Query{Index: "key", Prefix: store.KeyPrefix(key), Desc: true})
+	c, _, err := s.cases.Last(ctx, "key", key)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, renewal.ErrUnknown
 	}
