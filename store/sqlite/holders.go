@@ -53,6 +53,18 @@ func (h *holders) note(v held, id string) {
 	h.put(v, id)
 }
 
+// noteAll remembers what unique values a document holds that has come into the cache.
+func (h *holders) noteAll(e *entry) {
+	if e == nil {
+		return
+	}
+	for i, ix := range e.c.Indexes {
+		if ix.Unique && e.values[i] != "" {
+			h.note(held{e.c, i, e.values[i]}, e.id)
+		}
+	}
+}
+
 func (h *holders) put(v held, id string) {
 	if len(h.young) >= holdersLimit {
 		h.young, h.old = nil, h.young

@@ -34,6 +34,10 @@ func TestHolderIsChecked(t *testing.T) {
 	}
 	found("")
 	replace("a", 1, "s")
+	foldAll(t, db)
+	if id := db.holders.of(held{db.schema.Of("things"), 1, "s"}); id != "a" {
+		t.Fatalf("%q is remembered of what has been folded", id)
+	}
 	found("a")
 	if id := db.holders.of(held{db.schema.Of("things"), 1, "s"}); id != "a" {
 		t.Fatalf("%q is remembered", id)

@@ -318,6 +318,7 @@ func (w *writer) folded(err error) {
 			now = nil
 		}
 		w.db.cache.settle(k, now)
+		w.db.holders.noteAll(now)
 	}
 }
 
