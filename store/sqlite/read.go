@@ -226,7 +226,9 @@ func (db *DB) walk(ctx context.Context, conn *conn, v *view, c *engine.Collectio
 		return nil, false, unavailable(err)
 	}
 	t := db.tables[c]
-	names := w.Limit <= fewRows
+	// Where the layers fill most of a page, most of what the database has for it is an
+	// older state of the same documents.
+	names := w.Limit <= fewRows || len(v.places) > w.Limit/2
 	s, err := conn.prepare(t.walk(w.Index, w.Desc, names))
 	if err != nil {
 		return nil, false, unavailable(err)
