@@ -132,6 +132,8 @@ func TestProofsThatAreRefused(t *testing.T) {
 		"no bh":           {claims("bh", nil), "dpop_invalid"},
 		"bh":              {claims("bh", b64enc(make([]byte, 32))), "dpop_invalid"},
 		"bh padded":       {claims("bh", good()["bh"].(string)+"="), "dpop_invalid"},
+		"htm twice":       {signProof(k, headerOf(k), strings.Replace(encode(good()), `"htm":"POST"`, `"htm":"GET","htm":"POST"`, 1)), "dpop_invalid"},
+		"htm in capitals": {signProof(k, headerOf(k), strings.Replace(encode(good()), `"htm"`, `"HTM"`, 1)), "dpop_invalid"},
 		"typ":             {header(`{"typ":"JWT","alg":"ES256","jwk":` + jwk + `}`), "dpop_invalid"},
 		"no typ":          {header(`{"alg":"ES256","jwk":` + jwk + `}`), "dpop_invalid"},
 		"alg none":        {header(`{"typ":"dpop+jwt","alg":"none","jwk":` + jwk + `}`), "dpop_invalid"},
