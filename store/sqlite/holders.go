@@ -14,12 +14,9 @@ import (
 // and the value still stands there: the cache holds nothing older than what is stored
 // (cache.go), so at that moment this document holds the value, and then no other does.
 // Hence nobody need keep the hints in step with what is written.
-//
-// They are bounded by two generations: when the young one is full it becomes the old
-// one, and what the old one held is forgotten unless it was asked for meanwhile.
 type holders struct {
-	mu         sync.Mutex
-	young, old map[held]string
+	mu sync.Mutex
+	recent[held, string]
 }
 
 // held is a value of a unique index.
@@ -29,20 +26,12 @@ type held struct {
 	value string
 }
 
-// holdersLimit is the most hints of one generation.
-const holdersLimit = 1 << 15
-
 // of is the id of the document that held the value when it was last asked for; "" if
 // that is not known.
 func (h *holders) of(v held) string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	id, young := h.young[v]
-	if !young {
-		if id = h.old[v]; id != "" {
-			h.put(v, id)
-		}
-	}
+	id, _ := h.get(v)
 	return id
 }
 
@@ -50,6 +39,7 @@ func (h *holders) of(v held) string {
 func (h *holders) note(v held, id string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	v.value = strings.Clone(v.value)
 	h.put(v, id)
 }
 
@@ -63,15 +53,4 @@ func (h *holders) noteAll(e *entry) {
 			h.note(held{e.c, i, e.values[i]}, e.id)
 		}
 	}
-}
-
-func (h *holders) put(v held, id string) {
-	if len(h.young) >= holdersLimit {
-		h.young, h.old = nil, h.young
-	}
-	if h.young == nil {
-		h.young = map[held]string{}
-	}
-	v.value = strings.Clone(v.value)
-	h.young[v] = id
 }

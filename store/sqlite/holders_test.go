@@ -59,12 +59,12 @@ func TestHoldersAreBounded(t *testing.T) {
 	var h holders
 	used := held{value: "used"}
 	h.note(used, "user")
-	for i := range 5 * holdersLimit {
+	for i := range 5 * recentLimit {
 		h.note(held{value: fmt.Sprint(i)}, "x")
 		if id := h.of(used); id != "user" {
 			t.Fatalf("what is in use was forgotten: %q", id)
 		}
-		if n := len(h.young) + len(h.old); n > 2*holdersLimit {
+		if n := len(h.young) + len(h.old); n > 2*recentLimit {
 			t.Fatalf("%d values are remembered", n)
 		}
 	}

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -17,13 +16,10 @@ import (
 // What is remembered is right, because there is one writer and it tells of every entry
 // that comes or goes, at the moment at which that becomes visible. A reader that has
 // looked for itself adds what it found only if nothing has become visible meanwhile.
-//
-// They are bounded by two generations: when the young one is full it becomes the old
-// one, and what the old one held is forgotten unless it was asked for meanwhile.
 type lasts struct {
-	mu         sync.Mutex
-	young, old map[run]last
-	commits    uint64 // the batches that have become visible
+	mu sync.Mutex
+	recent[run, last]
+	commits uint64 // the batches that have become visible
 }
 
 // run is a part of an index: its entries under a prefix, which ends where a piece of a
@@ -38,32 +34,16 @@ type run struct {
 type last struct{ value, id string }
 
 func (a last) compare(b last) int {
-	if n := cmp.Compare(a.value, b.value); n != 0 {
-		return n
-	}
-	return cmp.Compare(a.id, b.id)
+	return spot{value: a.value, id: a.id}.compare(spot{value: b.value, id: b.id})
 }
-
-// lastsLimit is the most runs of one generation.
-const lastsLimit = 1 << 15
 
 // of is the last entry of a run, if that is known, and else the number of batches to
 // give to note.
 func (l *lasts) of(r run) (at last, known bool, commits uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	at, known = l.find(r)
+	at, known = l.get(r)
 	return at, known, l.commits
-}
-
-func (l *lasts) find(r run) (last, bool) {
-	at, known := l.young[r]
-	if !known {
-		if at, known = l.old[r]; known {
-			l.put(r, at)
-		}
-	}
-	return at, known
 }
 
 // note remembers what a reader found that began when so many batches were visible.
@@ -75,30 +55,19 @@ func (l *lasts) note(r run, at last, commits uint64) {
 	}
 }
 
-func (l *lasts) put(r run, at last) {
-	if len(l.young) >= lastsLimit {
-		l.young, l.old = nil, l.young
-	}
-	if l.young == nil {
-		l.young = map[run]last{}
-	}
-	l.young[r] = at
-}
-
 // moved has the lasts follow a document whose value in an index was one and is now
 // another; "" stands for none.
 func (l *lasts) moved(c *engine.Collection, index int, id, was, is string) {
 	for prefix := range prefixes(is) {
 		r := run{c, index, prefix}
-		if at, known := l.find(r); known && at.compare(last{is, id}) < 0 {
+		if at, known := l.get(r); known && at.compare(last{is, id}) < 0 {
 			l.put(r, last{is, id})
 		}
 	}
 	for prefix := range prefixes(was) {
 		r := run{c, index, prefix}
-		if at, known := l.find(r); known && at == (last{was, id}) {
-			delete(l.young, r)
-			delete(l.old, r)
+		if at, known := l.get(r); known && at == (last{was, id}) {
+			l.forget(r)
 		}
 	}
 }

@@ -123,12 +123,12 @@ func TestLastsAreBounded(t *testing.T) {
 	var l lasts
 	used := run{prefix: "used"}
 	l.note(used, last{"v", "id"}, 0)
-	for i := range 5 * lastsLimit {
+	for i := range 5 * recentLimit {
 		l.note(run{prefix: fmt.Sprint(i)}, last{}, 0)
 		if at, known, _ := l.of(used); !known || at.id != "id" {
 			t.Fatal("what is in use was forgotten")
 		}
-		if n := len(l.young) + len(l.old); n > 2*lastsLimit {
+		if n := len(l.young) + len(l.old); n > 2*recentLimit {
 			t.Fatalf("%d are remembered", n)
 		}
 	}
