@@ -36,6 +36,8 @@ const (
 	// guessing of the others (OWASP 2023 for PBKDF2-HMAC-SHA256).
 	minPassphrase = 12
 	usualRounds   = 600_000
+	// demoRounds: where the passphrase is no secret, rounds only make starts slow.
+	demoRounds = 1_000
 )
 
 // rounds is lowered by tests, which make many authorities.
@@ -60,7 +62,7 @@ func Create(dir string, passphrase []byte, n Naming, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return write(dir, passphrase, lines)
+	return write(dir, passphrase, rounds, lines)
 }
 
 // OpenDemo opens the demonstration authority in dir and makes it first where there is
@@ -77,7 +79,7 @@ func OpenDemo(dir string, o Options) (*Authority, error) {
 			return nil, err
 		}
 		// Where another process was faster, its authority is the one.
-		if err := write(dir, []byte(demoPassphrase), lines); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := write(dir, []byte(demoPassphrase), demoRounds, lines); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, err
 		}
 	}
@@ -200,7 +202,7 @@ func readPEM(path, kind string) ([][]byte, error) {
 
 // write puts everything into a new directory beside dir, syncs it, and gives it its
 // name last: a crash leaves at most a directory that nobody reads.
-func write(dir string, passphrase []byte, lines map[Line]*made) error {
+func write(dir string, passphrase []byte, rounds int, lines map[Line]*made) error {
 	if _, err := os.Stat(dir); err == nil {
 		return fmt.Errorf("%s: %w: an authority is never written over", dir, fs.ErrExist)
 	}

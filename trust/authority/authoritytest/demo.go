@@ -22,8 +22,8 @@ var demo = sync.OnceValues(func() (*authority.Authority, error) {
 	return authority.OpenDemo(filepath.Join(dir, "ca"), authority.Options{BaseURL: "https://ca.example.cn/ca", Clock: at})
 })
 
-// Demo is the same for all tests of a program: its keys are encrypted with many
-// rounds, so it is made once.
+// Demo is the same for all tests of a program: RSA keys take long to find, so it is
+// made once.
 func Demo(t testing.TB) *authority.Authority {
 	t.Helper()
 	ca, err := demo()
