@@ -1,21 +1,20 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
-	"encoding/json"
-	"io"
 	"mime"
 	"net/netip"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json"
 	"github.com/gofiber/fiber/v2"
 
 	"certlink/account"
 	"certlink/internal/fault"
+	"certlink/internal/form"
 	"certlink/internal/id"
 )
 
@@ -155,7 +154,8 @@ func (c *call) media(want string) error {
 // json answers with v.
 func (c *call) json(status int, v any) error {
 	// Into the answer's own buffer, which the HTTP server uses again.
-	if err := json.NewEncoder(unended{c.f.Response().BodyWriter()}).Encode(v); err != nil {
+	if err := json.MarshalWrite(c.f.Response().BodyWriter(), v, form.Answer); err != nil {
+		c.f.Response().ResetBody()
 		return err
 	}
 	c.f.Status(status)
@@ -168,16 +168,6 @@ type base64url []byte
 
 func (b base64url) MarshalText() ([]byte, error) {
 	return base64.RawURLEncoding.AppendEncode(nil, b), nil
-}
-
-// unended leaves out the line's end that an Encoder writes.
-type unended struct{ io.Writer }
-
-func (u unended) Write(p []byte) (int, error) {
-	if _, err := u.Writer.Write(bytes.TrimSuffix(p, []byte("\n"))); err != nil {
-		return 0, err
-	}
-	return len(p), nil
 }
 
 func (c *call) ok(v any) error { return c.json(fiber.StatusOK, v) }

@@ -3,7 +3,6 @@ package api
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,10 +13,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/gofiber/fiber/v2"
 
 	"certlink/internal/fault"
 	"certlink/internal/feed"
+	"certlink/internal/form"
 )
 
 // streams counts the pages that wait, in all and for each session.
@@ -338,10 +339,10 @@ func (st *stream) text(b []byte) ([]byte, error) {
 	b = append(b, name...)
 	b = append(b, "\ndata: "...)
 	out := bytes.NewBuffer(b)
-	if err := json.NewEncoder(out).Encode(v); err != nil { // ends the line
+	if err := json.MarshalWrite(out, v, form.Answer); err != nil {
 		return nil, err
 	}
-	return append(out.Bytes(), '\n'), nil
+	return append(out.Bytes(), "\n\n"...), nil
 }
 
 // waiting reads the two parameters of a long poll.
