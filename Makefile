@@ -11,7 +11,7 @@ run: web
 # longest and begin first, and one other package runs beside them (-p): with two, everything
 # takes as long and each test later. Packages with several servers and a database come last.
 # What check has vetted is not vetted again, and nobody debugs these programs (-w).
-# The race detector looks at everything but SQLite, whose C, translated, it would slow to half.
+# The race detector looks at everything but SQLite's C, translated (docs/design.md).
 test: web check
 	go test -race -gcflags=modernc.org/sqlite/lib=-race=false -vet=off -ldflags=-w -timeout 40m -p 2 -parallel 4 ./tests/browser ./api ./...
 

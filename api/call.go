@@ -153,9 +153,8 @@ func (c *call) media(want string) error {
 
 // json answers with v.
 func (c *call) json(status int, v any) error {
-	// Into the answer's own buffer, which the HTTP server uses again.
+	// Into the answer's own buffer, which the HTTP server uses again. A refusal begins it anew.
 	if err := json.MarshalWrite(c.f.Response().BodyWriter(), v, form.Answer); err != nil {
-		c.f.Response().ResetBody()
 		return err
 	}
 	c.f.Status(status)

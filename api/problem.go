@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"math"
@@ -11,9 +10,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/gofiber/fiber/v2"
 
 	"certlink/internal/fault"
+	"certlink/internal/form"
 	"certlink/store"
 )
 
@@ -149,11 +150,11 @@ func (c *call) problem(f *fault.Error, code int) ([]byte, error) {
 	for _, field := range f.Fields {
 		p.Errors = append(p.Errors, problemField{field.Pointer, lang.of(field.ZH, field.EN)})
 	}
-	body, err := json.Marshal(p)
+	body, err := json.Marshal(p, form.Answer)
 	if err != nil || len(f.Extra) == 0 {
 		return body, err
 	}
-	extra, err := json.Marshal(f.Extra)
+	extra, err := json.Marshal(f.Extra, form.Answer)
 	if err != nil || len(extra) < 3 {
 		return body, err
 	}
