@@ -18,6 +18,7 @@ import (
 	"certlink/account"
 	"certlink/internal/garbage"
 	"certlink/internal/lan"
+	"certlink/internal/processor"
 	"certlink/program"
 )
 
@@ -59,6 +60,9 @@ func (c *serveCommand) serve(ctx context.Context) error {
 	if err := p.Open(ctx, origin); err != nil {
 		ln.Close()
 		return err
+	}
+	if s.Store == "embedded" {
+		processor.Spare() // after what is sized by the cores
 	}
 	if s.Demo {
 		if err := p.Accounts.EnsureDemo(ctx); err != nil {
