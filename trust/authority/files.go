@@ -40,8 +40,8 @@ const (
 	demoRounds = 1_000
 )
 
-// rounds is lowered by tests, which make many authorities.
-var rounds = usualRounds
+// realRounds is lowered by tests, which make many authorities.
+var realRounds = usualRounds
 
 // demoPassphrase is no secret: a demonstration authority proves nothing to anybody.
 const demoPassphrase = "demonstration, no secret"
@@ -62,7 +62,7 @@ func Create(dir string, passphrase []byte, n Naming, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return write(dir, passphrase, rounds, lines)
+	return write(dir, passphrase, realRounds, lines)
 }
 
 // OpenDemo opens the demonstration authority in dir and makes it first where there is
