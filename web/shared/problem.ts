@@ -21,8 +21,8 @@ interface Details {
 
 const local = {
   offline: [
-    '无法连接到服务器。请检查网络后重试，您填写的内容都还在。',
-    'The server cannot be reached. Check the network and try again; what you entered is still here.',
+    '无法连接到服务器。请检查网络后重试，已填写的内容不会丢失。',
+    'The server cannot be reached. Check the network and try again; nothing is lost.',
   ],
   slow: ['服务器没有及时回应。请稍后重试。', 'The server did not answer in time. Try again in a moment.'],
   unexpected: [

@@ -333,7 +333,7 @@ export function CertificateLine({ record }: { record: CertificateRecord }) {
   return (
     <>
       <Text class="part-first">{attribute(c.subject, 'CN') || certWords('unnamed')}</Text>
-      <span class="muted"> · {certWords('until', { date: date(c.notAfter) })}</span>
+      <span class="muted"> · <span class="nowrap">{certWords('until', { date: date(c.notAfter) })}</span></span>
     </>
   )
 }

@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { money } from '../../shared/format'
 import { either, lang } from '../../shared/i18n'
 import { type Problem, asProblem } from '../../shared/problem'
-import { Button, Choices, Dialog, ErrorSummary, type Mistake, Note, ProblemNote, Waiting } from '../../shared/ui'
+import { Button, Choices, Dialog, ErrorSummary, type Mistake, Note, ProblemNote, Waiting, mistake } from '../../shared/ui'
 import { useLoad } from '../load'
 import { call } from '../state'
 import { w } from '../words'
@@ -41,7 +41,7 @@ export function ChooseDialog({ onClose, onBegun }: { onClose: () => void; onBegu
         class="stack"
         onSubmit={(e) => {
           e.preventDefault()
-          setMistakes(offer ? [] : [{ field: 'offer', text: a('needChoice') }])
+          setMistakes(offer ? [] : [mistake('offer', () => a('needChoice'))])
           if (offer) setReading(true)
         }}
       >

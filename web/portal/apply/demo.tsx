@@ -1,7 +1,7 @@
 // In demo mode, a certificate to try with, without applying for it.
 import { useState } from 'preact/hooks'
 import { dictionary, either } from '../../shared/i18n'
-import { Button, Choices, Dialog, ErrorSummary, type Mistake } from '../../shared/ui'
+import { Button, Choices, Dialog, ErrorSummary, type Mistake, mistake } from '../../shared/ui'
 import { algorithmName } from '../bindings/words'
 import { useDraft, writeDraft } from '../draft'
 import { SessionPanel } from '../flow/panel'
@@ -49,7 +49,7 @@ export function DemoCertificates() {
         onSubmit={(e) => {
           e.preventDefault()
           const chosen = products.some((p) => p.id === claim.product)
-          setMistakes(chosen ? [] : [{ field: 'product', text: say('needProduct') }])
+          setMistakes(chosen ? [] : [mistake('product', () => say('needProduct'))])
           if (chosen) change({ open: true, session: '' })
         }}
       >

@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { visible } from '../../shared/format'
 import { type Problem, asProblem } from '../../shared/problem'
-import { Button, Choices, ErrorSummary, type Mistake, Note, ProblemNote, Waiting } from '../../shared/ui'
+import { Button, Choices, ErrorSummary, type Mistake, Note, ProblemNote, Waiting, mistake } from '../../shared/ui'
 import { useLoad } from '../load'
 import { call } from '../state'
 import { w } from '../words'
@@ -80,7 +80,7 @@ export function IdentityStep({ x, onChange }: StepProps) {
           class="stack"
           onSubmit={(e) => {
             e.preventDefault()
-            setMistakes(way ? [] : [{ field: 'way', text: a('needWay') }])
+            setMistakes(way ? [] : [mistake('way', () => a('needWay'))])
             if (way && !busy) void choose()
           }}
         >

@@ -4,7 +4,7 @@ import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { dateTime, money } from '../../shared/format'
 import { type Problem, asProblem } from '../../shared/problem'
-import { Blank, Button, Choices, ErrorSummary, Icon, type IconName, type Mistake, Note, ProblemNote, Waiting, announce } from '../../shared/ui'
+import { Blank, Button, Choices, ErrorSummary, Icon, type IconName, type Mistake, Note, ProblemNote, Waiting, announce, mistake } from '../../shared/ui'
 import { readDraft, writeDraft } from '../draft'
 import { go } from '../router'
 import { call } from '../state'
@@ -213,13 +213,14 @@ function Choose({ order, take }: { order: Order; take: (o: Order) => void }) {
         onSubmit={(e) => {
           e.preventDefault()
           const chosen = order.methods.some((m) => m.provider === method)
-          setMistakes(chosen ? [] : [{ field: 'method', text: c('needMethod') }])
+          setMistakes(chosen ? [] : [mistake('method', () => c('needMethod'))])
           if (chosen) act.run(() => call<Order>('POST', `/v1/orders/${order.id}/pay`, { body: { provider: method } }))
         }}
       >
         <Choices
           name="method"
           legend={c('choose')}
+          columns={order.methods.length === 1 ? 'one' : 'two'}
           value={method}
           error={mistakes[0]?.text}
           onChange={choose}

@@ -4,7 +4,7 @@ import { query } from '../../shared/api'
 import { dateTime, money } from '../../shared/format'
 import { dictionary } from '../../shared/i18n'
 import { type Problem, asProblem } from '../../shared/problem'
-import { Button, Dialog, ErrorSummary, Field, type Mistake, ProblemNote, announce } from '../../shared/ui'
+import { Button, Dialog, ErrorSummary, Field, type Mistake, ProblemNote, announce, mistake } from '../../shared/ui'
 import { useDraft } from '../draft'
 import { Cell, Filters, List, usePages } from '../list'
 import { Picker } from '../picker'
@@ -56,8 +56,8 @@ const say = dictionary(
     r2: '金额与订单不符',
     r3: '没有查到这笔到账',
     r4: '收款账户不对',
-    refunded: '已退款',
-    refundTitle: '登记已退款',
+    refunded: '登记退款',
+    refundTitle: '登记退款',
     refundText: '请先在银行或商户平台把 {amount} 退回付款人，再登记。登记后申请人会看到已退款。',
     note: '退款说明（选填）',
     noteHint: '例如：网银退回，流水号',
@@ -105,7 +105,7 @@ const say = dictionary(
     r2: 'The amount differs from the order',
     r3: 'No such payment has arrived',
     r4: 'It was paid to another account',
-    refunded: 'Refunded',
+    refunded: 'Record the refund',
     refundTitle: 'Record a refund',
     refundText: 'Send {amount} back to the payer first, at the bank or on the merchant’s platform. Once recorded, the applicant sees it as refunded.',
     note: 'Note (optional)',
@@ -232,7 +232,7 @@ function ActDialog({ act, onClose, onDone }: { act: Act; onClose: () => void; on
   const refund = owed(order)
   const send = async () => {
     if ((kind === 'reject' || kind === 'received') && !text.trim()) {
-      setMistakes([{ field: 'reason', text: say(kind === 'reject' ? 'needReason' : 'needStatement') }])
+      setMistakes([mistake('reason', () => say(kind === 'reject' ? 'needReason' : 'needStatement'))])
       return
     }
     setMistakes([])

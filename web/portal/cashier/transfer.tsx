@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks'
 import { query } from '../../shared/api'
 import { dateTime } from '../../shared/format'
-import { Button, ErrorSummary, FileInput, type Mistake, Note, ProblemNote } from '../../shared/ui'
+import { Button, ErrorSummary, FileInput, type Mistake, Note, ProblemNote, mistake } from '../../shared/ui'
 import { call, download } from '../state'
 import { useAct } from './cashier'
 import type { Attempt, Order } from './model'
@@ -57,8 +57,8 @@ export function TransferPanel({ order, attempt, take, onOther }: { order: Order;
         class="stack"
         onSubmit={(e) => {
           e.preventDefault()
-          const wrong = !file ? c('needFile') : file.size > most ? c('fileTooLarge') : ''
-          setMistakes(wrong ? [{ field: 'proof-file', text: wrong }] : [])
+          const wrong = !file ? 'needFile' : file.size > most ? 'fileTooLarge' : undefined
+          setMistakes(wrong ? [mistake('proof-file', () => c(wrong))] : [])
           if (file && !wrong) act.run(() => send(file).then((o) => (setFile(undefined), o)))
         }}
       >

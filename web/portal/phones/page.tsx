@@ -39,7 +39,7 @@ export function Phones({ id, own }: { id: string; own?: boolean }) {
       loading={f('loading')}
       failed={f('failed')}
       columns={[
-        { head: f('phone'), cell: (p) => <Cell strong={visible(p.name)} sub={[platformName(p), <span class="nums">{f('registered', { at: date(p.created_at) })}</span>]} /> },
+        { head: f('phone'), cell: (p) => <Cell strong={visible(p.name)} sub={[platformName(p), <span class="nums nowrap">{f('registered', { at: date(p.created_at) })}</span>]} /> },
         { head: f('holds'), class: 'col-holds', cell: (p) => <Holds phone={p} /> },
         { head: f('seen'), class: 'nums nowrap', cell: (p) => dateTime(p.seen_at) },
         {
