@@ -31,7 +31,7 @@ export function Choices(p: Props) {
           {p.error}
         </p>
       )}
-      <div class={p.columns ? `choices choices-${p.columns}` : 'choices'}>
+      <div class={`choices${p.columns ? ` choices-${p.columns}` : ''}${p.options.some((o) => o.note) ? ' choices-noted' : ''}`}>
         {p.options.map((o, i) => {
           const on = p.value === o.value
           return (
