@@ -1,13 +1,22 @@
 // The phone's open stream: the server says "look into the inbox", and nothing else.
 // Where no stream gets through, the inbox is asked while somebody looks.
+//
+// Over HTTP/1.1 a browser has six connections to a server for all its tabs, so of the
+// tabs of one phone one listens, and rings for the others. When it is closed, the next
+// one goes on. Without locks (a page that is not a secure context) each listens.
 import { asProblem } from '../../shared/problem'
 import { EventParser } from '../../shared/sse'
 import type { Api } from './api'
 
 const times = { first: 10_000, silent: 25_000, least: 1_000, most: 30_000 }
 
-export function listen(api: Api, ring: () => void): () => void {
+export type Locks = Pick<LockManager, 'request'>
+
+export function listen(api: Api, device: string, ring: () => void, locks: Locks | null | undefined = globalThis.navigator?.locks): () => void {
   const gone = new AbortController()
+  const name = `certlink.inbox.${device}`
+  const others = locks && new BroadcastChannel(name)
+  if (others) others.onmessage = ring
   let lastId = ''
   let failures = 0
   let wake: (() => void) | undefined
@@ -34,6 +43,7 @@ export function listen(api: Api, ring: () => void): () => void {
           if (event.name !== 'inbox' || event.id === lastId) continue
           lastId = event.id
           ring()
+          others?.postMessage('')
         }
       }
     } finally {
@@ -71,9 +81,11 @@ export function listen(api: Api, ring: () => void): () => void {
   const offline = () => cut?.()
   globalThis.addEventListener?.('online', online)
   globalThis.addEventListener?.('offline', offline)
-  void run()
+  if (locks) void locks.request(name, { signal: gone.signal }, run).catch(() => {}) // ended while it waited
+  else void run()
   return () => {
     gone.abort()
+    others?.close()
     wake?.()
     globalThis.removeEventListener?.('online', online)
     globalThis.removeEventListener?.('offline', offline)

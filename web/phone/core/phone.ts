@@ -160,7 +160,7 @@ export class Phone extends Watched {
 
   // listen keeps the phone's stream open: what is asked appears at once.
   listen(): void {
-    this.quiet ??= listen(this.api, () => void this.prompted().catch(() => {}))
+    if (this.device) this.quiet ??= listen(this.api, this.device.id, () => void this.prompted().catch(() => {}))
   }
 
   hush(): void {
