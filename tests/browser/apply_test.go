@@ -282,3 +282,40 @@ func TestFreeUKeyInABrowser(t *testing.T) {
 	clerk.reads("国密")
 	clerk.shot("certificate-of-a-ukey")
 }
+
+// While the network is gone nothing is handed in, and who pressed the button sees so
+// beside it; a paper goes by itself when the network is back.
+func TestApplyingWithoutANetwork(t *testing.T) {
+	t.Parallel()
+	_, origin := programtest.Serve(t)
+	clerk := atPortal(t, browser(t, nil), origin, "lina")
+	clerk.begins("huixin-mobile")
+	clerk.click("submit-application")
+	clerk.see("error-summary")
+	clerk.attribute("file-licence", "aria-invalid", "true")
+	clerk.attribute("file-authorisation", "aria-invalid", "true")
+	clerk.write("field-id_number", "339900199506090037")
+	clerk.choose("file-licence", proof(t))
+	clerk.attribute("paper-licence", "data-there", "true")
+	clerk.attribute("saving", "data-state", "saved")
+	clerk.network(false)
+	clerk.choose("file-authorisation", proof(t))
+	clerk.see("retry")
+	clerk.shot("apply-offline-paper")
+	clerk.network(true)
+	clerk.attribute("paper-authorisation", "data-there", "true")
+	clerk.gone("problem")
+
+	clerk.network(false)
+	clerk.click("submit-application")
+	in, err := clerk.see("problem").Eval(`() => { const r = this.getBoundingClientRect(); return r.top >= 0 && r.bottom <= innerHeight }`)
+	clerk.must(err)
+	if !in.Value.Bool() {
+		t.Error("the problem is not where it can be seen")
+	}
+	clerk.shot("apply-offline-submit")
+	clerk.network(true)
+	clerk.gone("problem")
+	clerk.click("submit-application")
+	clerk.attribute("application-state", "data-state", "identity")
+}

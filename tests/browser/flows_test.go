@@ -120,7 +120,9 @@ func TestBindByScanning(t *testing.T) {
 	portal.shot("portal-12-unbind")
 	portal.click("unbind-confirm")
 	portal.gone("unbind-dialog")
+	portal.see("unbound")
 	portal.rows(1)
+	portal.shot("portal-13-unbound")
 
 	phone.home()
 	phone.click("tab-certs")

@@ -51,3 +51,14 @@ export function useLoad<T>(get: (signal: AbortSignal) => Promise<T>, deps: unkno
 
   return { data, problem, loading, reload: load }
 }
+
+// useOnline does something when the network is back.
+export function useOnline(back: () => void): void {
+  const latest = useRef(back)
+  latest.current = back
+  useEffect(() => {
+    const now = () => latest.current()
+    globalThis.addEventListener('online', now)
+    return () => globalThis.removeEventListener('online', now)
+  }, [])
+}

@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks'
 import { visible } from '../../shared/format'
 import { type Problem, asProblem } from '../../shared/problem'
 import { Button, Choices, ErrorSummary, Field, type Mistake, mistake, Note, ProblemNote, announce } from '../../shared/ui'
-import { useLoad } from '../load'
+import { useLoad, useOnline } from '../load'
 import { call } from '../state'
 import { creditCodeDoubtful, mistakeOf, mistakesOf } from './checks'
 import { TermsDialog } from './choose'
@@ -45,6 +45,7 @@ export function FormStep({ x, onChange }: StepProps) {
   const [busy, setBusy] = useState(false)
   const [problem, setProblem] = useState<Problem | undefined>(undefined)
   const asked = mistakes.length > 0
+  useOnline(() => setProblem((p) => (p?.code === 'offline' ? undefined : p)))
 
   const errorOf = (name: FieldName): string | undefined => {
     const wrong = mistakeOf(name, saving.form, x.medium, asked)
@@ -99,7 +100,6 @@ export function FormStep({ x, onChange }: StepProps) {
       )}
       <Conflict saving={saving} />
       <ErrorSummary mistakes={mistakes} />
-      {problem && mistakes.length === 0 && <ProblemNote problem={problem} />}
       {groups
         .filter((g) => x.medium === 'ukey' || g.title !== 'groupDelivery')
         .map((g) => (
@@ -136,7 +136,8 @@ export function FormStep({ x, onChange }: StepProps) {
             )}
           </fieldset>
         ))}
-      <Papers x={x} onChange={(now) => (saving.moved(now), onChange(now))} />
+      <Papers x={x} asked={asked} onChange={(now) => (saving.moved(now), onChange(now))} />
+      {problem && mistakes.length === 0 && <ProblemNote problem={problem} />}
       <div class="row form-foot">
         <Button submit kind="primary" size="large" busy={busy} testid="submit-application">
           {x.state === 'rejected' ? a('resubmit') : a('submit')}

@@ -3,39 +3,52 @@ import { useState } from 'preact/hooks'
 import { visible } from '../../shared/format'
 import { type Problem, asProblem } from '../../shared/problem'
 import { Button, FileButton, Icon, ProblemNote, announce } from '../../shared/ui'
+import { useOnline } from '../load'
 import { call, download } from '../state'
 import { type Application, type Slot, slots } from './model'
 import { a, reasonText } from './words'
 
 const largest = 10 << 20
 
-export function Papers({ x, onChange }: { x: Application; onChange: (x: Application) => void }) {
+interface PapersProps {
+  x: Application
+  asked: boolean // it was tried to hand the form in: what is missing is marked
+  onChange: (x: Application) => void
+}
+
+export function Papers({ x, asked, onChange }: PapersProps) {
   return (
     <fieldset class="form-group">
       <legend>{a('groupFiles')}</legend>
       <p class="hint">{a('fileHint')}</p>
       {slots.map((slot) => (
-        <PaperField key={slot} x={x} slot={slot} onChange={onChange} />
+        <PaperField key={slot} x={x} slot={slot} asked={asked} onChange={onChange} />
       ))}
     </fieldset>
   )
 }
 
-function PaperField({ x, slot, onChange }: { x: Application; slot: Slot; onChange: (x: Application) => void }) {
+function PaperField({ x, slot, asked, onChange }: PapersProps & { slot: Slot }) {
   const [busy, setBusy] = useState(false)
-  const [wrong, setWrong] = useState('')
+  const [tooLarge, setTooLarge] = useState(false)
+  // What could not be sent, to be sent again: by itself when the network is back.
+  const [kept, setKept] = useState<File | undefined>(undefined)
   const [problem, setProblem] = useState<Problem | undefined>(undefined)
   const there = x.files.find((f) => f.slot === slot)
+  const wrong = tooLarge ? a('fileTooLarge') : asked && !there && !busy && !problem ? a('missingFile', { slot: a(slot) }) : ''
   const reason = x.reasons.find((r) => r.field === `files/${slot}`)
   const url = `/v1/applications/${x.id}/files/${slot}`
-  const act = async (work: () => Promise<Application>) => {
+  const act = async (work: () => Promise<Application>, file?: File) => {
     setBusy(true)
     setProblem(undefined)
-    setWrong('')
+    setTooLarge(false)
+    setKept(undefined)
     try {
       onChange(await work())
     } catch (e) {
-      setProblem(asProblem(e))
+      const p = asProblem(e)
+      setProblem(p)
+      if (p.passing) setKept(file)
     }
     setBusy(false)
   }
@@ -49,7 +62,8 @@ function PaperField({ x, slot, onChange }: { x: Application; slot: Slot; onChang
       })
       announce(a('uploaded', { slot: a(slot) }))
       return now
-    })
+    }, file)
+  useOnline(() => void (kept && put(kept)))
   return (
     <div class="paper" data-testid={`paper-${slot}`} data-there={there ? 'true' : 'false'}>
       <label for={`file-${slot}`}>{a(slot)}</label>
@@ -61,7 +75,11 @@ function PaperField({ x, slot, onChange }: { x: Application; slot: Slot; onChang
           <span>{visible(there.name)}</span> <span class="muted small nums">{a('sizeKB', { n: Math.max(1, Math.round(there.size / 1024)) })}</span>
         </span>
       )}
-      {problem && <ProblemNote problem={problem}>{typeof problem.extra['accepted'] === 'string' && <p>{problem.extra['accepted']}</p>}</ProblemNote>}
+      {problem && (
+        <ProblemNote problem={problem} onRetry={kept && (() => void put(kept))}>
+          {typeof problem.extra['accepted'] === 'string' && <p>{problem.extra['accepted']}</p>}
+        </ProblemNote>
+      )}
       <div class="row">
         <FileButton
           id={`file-${slot}`}
@@ -72,7 +90,7 @@ function PaperField({ x, slot, onChange }: { x: Application; slot: Slot; onChang
           text={there && a('replaceFile')}
           onFile={(file) => {
             if (!file) return
-            if (file.size > largest) setWrong(a('fileTooLarge'))
+            if (file.size > largest) setTooLarge(true)
             else void put(file)
           }}
         />

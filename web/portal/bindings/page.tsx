@@ -1,8 +1,9 @@
 // CA绑定与解绑: one table, and the three buttons above it.
 import { useEffect, useState } from 'preact/hooks'
 import { query } from '../../shared/api'
+import { visible } from '../../shared/format'
 import type { Binding } from '../../shared/model'
-import { Button, Field, Icon, announce } from '../../shared/ui'
+import { Button, Field, Icon, Note, announce } from '../../shared/ui'
 import { useDraft } from '../draft'
 import { Filters, List, usePages } from '../list'
 import { Picker } from '../picker'
@@ -32,6 +33,7 @@ export function BindingsPage() {
   const [typed, setTyped] = useState(view.q)
   const [fresh, setFresh] = useState<string | undefined>(undefined)
   const [unbinding, setUnbinding] = useState<Binding | undefined>(undefined)
+  const [unbound, setUnbound] = useState<Binding | undefined>(undefined)
   const [details, setDetails] = useState<Binding | undefined>(undefined)
   const [revoking, setRevoking] = useState<Binding | undefined>(undefined)
   const [many, setMany] = useState(false)
@@ -122,9 +124,16 @@ export function BindingsPage() {
           </Filters>
         )
       }
+      notes={
+        unbound && (
+          <Note tone="good" testid="unbound">
+            <p>{b('unbindDone', { holder: holderOf(unbound), account: visible(unbound.account.name) })}</p>
+          </Note>
+        )
+      }
       caption={b('caption')}
       list={list}
-      row={(x) => ({ id: x.id, testid: 'binding-row', state: x.state, class: x.id === fresh ? 'row-fresh' : undefined })}
+      row={(x) => ({ id: x.id, testid: 'binding-row', state: x.state, class: x.id === fresh && x.state === 'active' ? 'row-fresh' : undefined })}
       empty={view.q !== '' ? none : nothing}
       loading={b('loading')}
       failed={b('loadFailed')}
@@ -160,6 +169,7 @@ export function BindingsPage() {
           kind={view.dialog}
           onClose={() => change({ dialog: '' })}
           onBound={(id) => {
+            setUnbound(undefined)
             change({ dialog: '', q: '' })
             setTyped('')
             setFresh(id)
@@ -172,6 +182,7 @@ export function BindingsPage() {
           binding={unbinding}
           onClose={() => setUnbinding(undefined)}
           onDone={() => {
+            setUnbound(unbinding)
             setUnbinding(undefined)
             list.reload()
           }}
