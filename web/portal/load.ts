@@ -43,17 +43,13 @@ export function useLoad<T>(get: (signal: AbortSignal) => Promise<T>, deps: unkno
   }, [load])
 
   // Back on the network: what failed for want of it is fetched by itself.
-  useEffect(() => {
-    if (!problem?.passing) return
-    globalThis.addEventListener('online', load)
-    return () => globalThis.removeEventListener('online', load)
-  }, [problem, load])
+  useBackOnline(() => problem?.passing && load())
 
   return { data, problem, loading, reload: load }
 }
 
-// useOnline does something when the network is back.
-export function useOnline(back: () => void): void {
+// useBackOnline does something when the network is back.
+export function useBackOnline(back: () => unknown): void {
   const latest = useRef(back)
   latest.current = back
   useEffect(() => {

@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks'
 import { visible } from '../../shared/format'
 import { type Problem, asProblem } from '../../shared/problem'
 import { Button, Choices, ErrorSummary, Field, type Mistake, mistake, Note, ProblemNote, announce } from '../../shared/ui'
-import { useLoad, useOnline } from '../load'
+import { useBackOnline, useLoad } from '../load'
 import { call } from '../state'
 import { creditCodeDoubtful, mistakeOf, mistakesOf } from './checks'
 import { TermsDialog } from './choose'
@@ -45,7 +45,7 @@ export function FormStep({ x, onChange }: StepProps) {
   const [busy, setBusy] = useState(false)
   const [problem, setProblem] = useState<Problem | undefined>(undefined)
   const asked = mistakes.length > 0
-  useOnline(() => setProblem((p) => (p?.code === 'offline' ? undefined : p)))
+  useBackOnline(() => setProblem((p) => (p?.code === 'offline' ? undefined : p)))
 
   const errorOf = (name: FieldName): string | undefined => {
     const wrong = mistakeOf(name, saving.form, x.medium, asked)

@@ -1,9 +1,9 @@
 // 附件: the papers that go with the form.
-import { useState } from 'preact/hooks'
+import { useRef, useState } from 'preact/hooks'
 import { visible } from '../../shared/format'
 import { type Problem, asProblem } from '../../shared/problem'
 import { Button, FileButton, Icon, ProblemNote, announce } from '../../shared/ui'
-import { useOnline } from '../load'
+import { useBackOnline } from '../load'
 import { call, download } from '../state'
 import { type Application, type Slot, slots } from './model'
 import { a, reasonText } from './words'
@@ -16,19 +16,29 @@ interface PapersProps {
   onChange: (x: Application) => void
 }
 
+type InTurn = (work: () => Promise<Application>) => Promise<Application>
+
 export function Papers({ x, asked, onChange }: PapersProps) {
+  // Each answer tells of all papers: two at a time could come in the other order, and
+  // the older one would take a paper off the page.
+  const last = useRef<Promise<unknown>>(Promise.resolve())
+  const inTurn: InTurn = (work) => {
+    const mine = last.current.then(work)
+    last.current = mine.catch(() => {})
+    return mine
+  }
   return (
     <fieldset class="form-group">
       <legend>{a('groupFiles')}</legend>
       <p class="hint">{a('fileHint')}</p>
       {slots.map((slot) => (
-        <PaperField key={slot} x={x} slot={slot} asked={asked} onChange={onChange} />
+        <PaperField key={slot} x={x} slot={slot} asked={asked} onChange={onChange} inTurn={inTurn} />
       ))}
     </fieldset>
   )
 }
 
-function PaperField({ x, slot, asked, onChange }: PapersProps & { slot: Slot }) {
+function PaperField({ x, slot, asked, onChange, inTurn }: PapersProps & { slot: Slot; inTurn: InTurn }) {
   const [busy, setBusy] = useState(false)
   const [tooLarge, setTooLarge] = useState(false)
   // What could not be sent, to be sent again: by itself when the network is back.
@@ -44,7 +54,7 @@ function PaperField({ x, slot, asked, onChange }: PapersProps & { slot: Slot }) 
     setTooLarge(false)
     setKept(undefined)
     try {
-      onChange(await work())
+      onChange(await inTurn(work))
     } catch (e) {
       const p = asProblem(e)
       setProblem(p)
@@ -63,12 +73,16 @@ function PaperField({ x, slot, asked, onChange }: PapersProps & { slot: Slot }) 
       announce(a('uploaded', { slot: a(slot) }))
       return now
     }, file)
-  useOnline(() => void (kept && put(kept)))
+  useBackOnline(() => kept && put(kept))
   return (
     <div class="paper" data-testid={`paper-${slot}`} data-there={there ? 'true' : 'false'}>
       <label for={`file-${slot}`}>{a(slot)}</label>
       {reason && !busy && <span class="field-error">{a('whyNot', { reason: reasonText(reason) })}</span>}
-      {wrong && <span class="field-error">{wrong}</span>}
+      {wrong && (
+        <span class="field-error" id={`file-${slot}-error`}>
+          {wrong}
+        </span>
+      )}
       {there && (
         <span class="paper-name">
           <Icon name="certificate" />
@@ -87,6 +101,7 @@ function PaperField({ x, slot, asked, onChange }: PapersProps & { slot: Slot }) 
           testid={`file-${slot}`}
           off={busy}
           invalid={wrong !== ''}
+          describedBy={wrong ? `file-${slot}-error` : undefined}
           text={there && a('replaceFile')}
           onFile={(file) => {
             if (!file) return

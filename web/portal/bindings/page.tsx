@@ -31,7 +31,7 @@ export function BindingsPage() {
   const admin = has('admin')
   const [view, change] = useDraft<View>('bindings', { q: '', state: 'active', dialog: '' })
   const [typed, setTyped] = useState(view.q)
-  const [fresh, setFresh] = useState<string | undefined>(undefined)
+  const [bound, setBound] = useState<string | undefined>(undefined)
   const [unbinding, setUnbinding] = useState<Binding | undefined>(undefined)
   const [unbound, setUnbound] = useState<Binding | undefined>(undefined)
   const [details, setDetails] = useState<Binding | undefined>(undefined)
@@ -40,6 +40,7 @@ export function BindingsPage() {
 
   const list = usePages<Binding>((cursor) => `/v1/bindings${query({ scope: admin ? 'organisation' : 'mine', state: view.state, q: view.q, limit: perPage, cursor })}`)
   const items = list.items
+  const fresh = items?.find((x) => x.id === bound && x.state === 'active')?.id
   const narrowed = view.q !== '' || view.state !== 'active'
 
   useEffect(() => {
@@ -133,7 +134,7 @@ export function BindingsPage() {
       }
       caption={b('caption')}
       list={list}
-      row={(x) => ({ id: x.id, testid: 'binding-row', state: x.state, class: x.id === fresh && x.state === 'active' ? 'row-fresh' : undefined })}
+      row={(x) => ({ id: x.id, testid: 'binding-row', state: x.state, class: x.id === fresh ? 'row-fresh' : undefined })}
       empty={view.q !== '' ? none : nothing}
       loading={b('loading')}
       failed={b('loadFailed')}
@@ -172,7 +173,7 @@ export function BindingsPage() {
             setUnbound(undefined)
             change({ dialog: '', q: '' })
             setTyped('')
-            setFresh(id)
+            setBound(id)
             list.reload()
           }}
         />

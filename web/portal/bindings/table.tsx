@@ -44,7 +44,7 @@ export function columns(fresh: string | undefined): Column<Binding>[] {
         <>
           <span class="cell-main">
             <strong>{holderOf(x)}</strong>
-            {x.id === fresh && x.state === 'active' && <span class="badge badge-good">{b('justBound')}</span>}
+            {x.id === fresh && <span class="badge badge-good">{b('justBound')}</span>}
           </span>
           {x.certificate.holder_name && <span class="cell-sub">{visible(x.certificate.organisation_name)}</span>}
         </>
